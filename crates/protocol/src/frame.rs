@@ -1,0 +1,344 @@
+//! Frames of a session. Control frames: one byte of kind, then JSON. Bulk frames: a fixed header, then file bytes.
+//! Parsing checks every limit; nothing here knows what a frame means for a transfer.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::InvalidFrame;
+use crate::card::{DeviceCard, EndpointKind};
+use crate::code::Code;
+use crate::digest::Digest;
+use crate::id::WireTransferId;
+use crate::limits::{CHUNK_BYTES, CONTROL_FRAME_BYTES, MANIFEST_ENTRIES};
+use crate::manifest::Entry;
+use crate::version::Versions;
+
+/// Kinds of control frames. Every integer of the wire stands here and nowhere else. 0 is kept for the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum FrameKind {
+    Hello = 1,
+    Close = 2,
+    Propose = 3,
+    Entries = 4,
+    Accept = 5,
+    Decline = 6,
+    Credit = 7,
+    EntryDone = 8,
+    EntryStored = 9,
+    Cancel = 10,
+    Ping = 11,
+    Pong = 12,
+}
+
+/// A control frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlFrame {
+    /// First frame of both ends.
+    Hello(Hello),
+    /// Last frame of an end that closes the session.
+    Close(Close),
+    /// Sender: a transfer and the first of its entries.
+    Propose(Propose),
+    /// Sender: further entries of a transfer that is not complete yet.
+    Entries(Entries),
+    /// Receiver: send, from here on.
+    Accept(Accept),
+    /// Receiver: don't send.
+    Decline(Decline),
+    /// Receiver: more may be on the way.
+    Credit(Credit),
+    /// Sender: all bytes of an entry were handed over; this is their digest.
+    EntryDone(EntryDone),
+    /// Receiver: an entry is verified and stored (or delivered).
+    EntryStored(EntryStored),
+    /// Either end: the transfer ends here.
+    Cancel(Cancel),
+    /// Are you there?
+    Ping,
+    /// Yes.
+    Pong,
+    /// A kind of a newer version, to be ignored.
+    Unknown(u8),
+}
+
+/// Which versions and who. What it says of the device is a hint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// What this end speaks.
+    pub versions: Versions,
+    /// The device.
+    pub device: DeviceCard,
+    /// Through what it is present.
+    pub endpoint: EndpointKind,
+}
+
+/// Why the session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Close {
+    /// The reason.
+    pub code: Code,
+}
+
+/// A proposal: the manifest, or its beginning if it is too long for one frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Propose {
+    /// Drawn by the sender.
+    pub transfer: WireTransferId,
+    /// Entries of the whole manifest, 1 to [`MANIFEST_ENTRIES`].
+    pub count: u32,
+    /// The first entries; the rest follows in [`Entries`], in order.
+    pub entries: Vec<Entry>,
+}
+
+/// Further entries of a proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entries {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// The next entries.
+    pub entries: Vec<Entry>,
+}
+
+/// Starts the bytes, or starts them again from an earlier position: each accept of one transfer has a higher epoch, and
+/// frames of older epochs are dropped unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accept {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// Stands in every bulk frame from here on; the first is 1.
+    pub epoch: u32,
+    /// Index of the entry to begin with.
+    pub entry: u32,
+    /// Offset in that entry, in bytes.
+    pub offset: u64,
+    /// Bytes that may be on the way.
+    pub credit: u64,
+}
+
+/// Refuses a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// Why.
+    pub code: Code,
+}
+
+/// More credit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credit {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// Of which epoch.
+    pub epoch: u32,
+    /// Bytes that may be on the way in addition.
+    pub bytes: u64,
+}
+
+/// The digest of an entry. May overtake its last bulk frames: the channels are not ordered among each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryDone {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// In which epoch.
+    pub epoch: u32,
+    /// Index of the entry.
+    pub entry: u32,
+    /// Digest of all its bytes.
+    pub digest: Digest,
+}
+
+/// An entry has arrived for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryStored {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// Index of the entry.
+    pub entry: u32,
+}
+
+/// Which end of a transfer speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It proposed the transfer.
+    Sender,
+    /// It was asked.
+    Receiver,
+}
+
+/// Ends a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// The role of the end that cancels: both ends draw ids, so the id alone is not enough.
+    pub role: Role,
+    /// Why.
+    pub code: Code,
+}
+
+impl ControlFrame {
+    /// The frame as bytes, at most [`CONTROL_FRAME_BYTES`] if its parts keep their limits.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Hello(body) => encode(FrameKind::Hello, body),
+            Self::Close(body) => encode(FrameKind::Close, body),
+            Self::Propose(body) => encode(FrameKind::Propose, body),
+            Self::Entries(body) => encode(FrameKind::Entries, body),
+            Self::Accept(body) => encode(FrameKind::Accept, body),
+            Self::Decline(body) => encode(FrameKind::Decline, body),
+            Self::Credit(body) => encode(FrameKind::Credit, body),
+            Self::EntryDone(body) => encode(FrameKind::EntryDone, body),
+            Self::EntryStored(body) => encode(FrameKind::EntryStored, body),
+            Self::Cancel(body) => encode(FrameKind::Cancel, body),
+            Self::Ping => vec![FrameKind::Ping as u8],
+            Self::Pong => vec![FrameKind::Pong as u8],
+            Self::Unknown(kind) => vec![*kind],
+        }
+    }
+
+    /// Reads one control frame. Errors when it is none or breaks a limit; a kind we don't know is not an error.
+    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidFrame> {
+        InvalidFrame::check_length(bytes.len(), CONTROL_FRAME_BYTES)?;
+        let (kind, body) = bytes.split_first().ok_or(InvalidFrame::TooShort)?;
+        let Some(kind) = FrameKind::from_byte(*kind) else {
+            return Ok(Self::Unknown(*kind));
+        };
+        Ok(match kind {
+            FrameKind::Hello => Self::Hello(decode(body)?),
+            FrameKind::Close => Self::Close(decode(body)?),
+            FrameKind::Propose => Self::Propose(decode::<Propose>(body)?.checked()?),
+            FrameKind::Entries => Self::Entries(decode::<Entries>(body)?.checked()?),
+            FrameKind::Accept => Self::Accept(decode(body)?),
+            FrameKind::Decline => Self::Decline(decode(body)?),
+            FrameKind::Credit => Self::Credit(decode(body)?),
+            FrameKind::EntryDone => Self::EntryDone(decode(body)?),
+            FrameKind::EntryStored => Self::EntryStored(decode(body)?),
+            FrameKind::Cancel => Self::Cancel(decode(body)?),
+            FrameKind::Ping => empty(body, Self::Ping)?,
+            FrameKind::Pong => empty(body, Self::Pong)?,
+        })
+    }
+}
+
+impl FrameKind {
+    const ALL: [Self; 12] = [
+        Self::Hello,
+        Self::Close,
+        Self::Propose,
+        Self::Entries,
+        Self::Accept,
+        Self::Decline,
+        Self::Credit,
+        Self::EntryDone,
+        Self::EntryStored,
+        Self::Cancel,
+        Self::Ping,
+        Self::Pong,
+    ];
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+impl Propose {
+    fn checked(self) -> Result<Self, InvalidFrame> {
+        let count = usize::try_from(self.count).unwrap_or(usize::MAX);
+        if count == 0 || count > MANIFEST_ENTRIES || self.entries.len() > count {
+            return Err(InvalidFrame::Malformed(format!(
+                "a proposal of {count} entries"
+            )));
+        }
+        Ok(self)
+    }
+}
+
+impl Entries {
+    fn checked(self) -> Result<Self, InvalidFrame> {
+        if self.entries.is_empty() || self.entries.len() > MANIFEST_ENTRIES {
+            return Err(InvalidFrame::Malformed(format!(
+                "{} further entries",
+                self.entries.len()
+            )));
+        }
+        Ok(self)
+    }
+}
+
+fn encode<T: Serialize>(kind: FrameKind, body: &T) -> Vec<u8> {
+    let mut bytes = vec![kind as u8];
+    #[expect(
+        clippy::expect_used,
+        reason = "the bodies have string keys only and a Vec takes every write"
+    )]
+    serde_json::to_writer(&mut bytes, body).expect("bodies of frames always serialize");
+    bytes
+}
+
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidFrame> {
+    Ok(serde_json::from_slice(body)?)
+}
+
+fn empty(body: &[u8], frame: ControlFrame) -> Result<ControlFrame, InvalidFrame> {
+    if body.is_empty() {
+        Ok(frame)
+    } else {
+        Err(InvalidFrame::Malformed(
+            "a body where none belongs".to_owned(),
+        ))
+    }
+}
+
+/// The header of a bulk frame: four little-endian integers. The file bytes follow, 1 to [`CHUNK_BYTES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkHeader {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// The epoch of the accept that asked for these bytes.
+    pub epoch: u32,
+    /// Index of the entry.
+    pub entry: u32,
+    /// Where in the entry the bytes belong.
+    pub offset: u64,
+}
+
+impl BulkHeader {
+    /// Length of the header in bytes.
+    pub const BYTES: usize = 20;
+
+    /// The header as bytes.
+    pub fn encode(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..4].copy_from_slice(&self.transfer.0.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.epoch.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.entry.to_le_bytes());
+        bytes[12..].copy_from_slice(&self.offset.to_le_bytes());
+        bytes
+    }
+
+    /// Splits a bulk frame into its header and its bytes. Errors when it is shorter than a header and one byte, or longer
+    /// than a header and a chunk.
+    pub fn decode(frame: &[u8]) -> Result<(Self, &[u8]), InvalidFrame> {
+        InvalidFrame::check_length(frame.len(), Self::BYTES + CHUNK_BYTES)?;
+        let (header, data) = frame
+            .split_first_chunk::<{ Self::BYTES }>()
+            .ok_or(InvalidFrame::TooShort)?;
+        if data.is_empty() {
+            return Err(InvalidFrame::TooShort);
+        }
+        let u32_at = |at: usize| {
+            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        let offset = u64::from(u32_at(12)) | u64::from(u32_at(16)) << 32;
+        let header = Self {
+            transfer: WireTransferId(u32_at(0)),
+            epoch: u32_at(4),
+            entry: u32_at(8),
+            offset,
+        };
+        Ok((header, data))
+    }
+}

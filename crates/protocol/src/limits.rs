@@ -1,0 +1,157 @@
+//! Every limit of the protocol, once, with its reason. Whoever needs a number takes it from here.
+
+/// Bytes of file data in one bulk frame. 64 KiB messages are the fastest between browsers and native peers alike;
+/// 256 KiB doubles Chromium's memory.
+pub const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Longest control frame in bytes. Chromium's SCTP accepts messages up to 256 KiB.
+pub const CONTROL_FRAME_BYTES: usize = 256 * 1024;
+
+/// Longest signaling message in bytes, either direction. An SDP with candidates is a few KiB.
+pub const SIGNALING_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Longest session description in bytes.
+pub const SDP_BYTES: usize = 16 * 1024;
+
+/// Longest ICE candidate line in bytes.
+pub const CANDIDATE_BYTES: usize = 1024;
+
+/// Longest device name in UTF-8 bytes: fits a menu title.
+pub const DEVICE_NAME_BYTES: usize = 64;
+
+/// Protocol versions one peer may list.
+pub const VERSIONS: usize = 16;
+
+/// Capabilities one peer may list, and the longest one in bytes.
+pub const CAPABILITIES: usize = 16;
+/// See [`CAPABILITIES`].
+pub const CAPABILITY_BYTES: usize = 32;
+
+/// Entries in one manifest.
+pub const MANIFEST_ENTRIES: usize = 10_000;
+
+/// Inline items (pages, links, texts) in one manifest.
+pub const INLINE_ENTRIES: usize = 16;
+
+/// File names as proposed, in UTF-8 bytes: what file systems allow is 255, but a hostile peer may try more and an
+/// honest one may come from a system that counts differently.
+pub const PROPOSED_NAME_BYTES: usize = 1024;
+
+/// Bytes of all proposed names of one manifest: what a receiver keeps in memory before anyone said yes.
+pub const MANIFEST_NAMES_BYTES: usize = 1024 * 1024;
+
+/// Longest media type in bytes.
+pub const MEDIA_TYPE_BYTES: usize = 127;
+
+/// Longest received name, in UTF-8 bytes and in UTF-16 units: leaves room for " (99)" and a staging suffix below
+/// the 255 that file systems allow.
+pub const RECEIVED_NAME_BYTES: usize = 200;
+
+/// What is kept of an extension, dot included, when a received name is cut.
+pub const RECEIVED_EXTENSION_BYTES: usize = 16;
+
+/// Longest link in bytes. Browsers take more; nothing a person sends needs it.
+pub const URL_BYTES: usize = 8 * 1024;
+
+/// Longest page title in bytes; longer ones are cut by the sender.
+pub const TITLE_BYTES: usize = 512;
+
+/// Longest inline text in bytes. JSON may write a byte as six, and the frame must stay below
+/// [`CONTROL_FRAME_BYTES`]. A longer text travels as a file.
+pub const TEXT_BYTES: usize = 32 * 1024;
+
+/// Largest file and largest transfer in bytes: the integers that JSON and JavaScript keep exact (2^53 - 1).
+pub const TRANSFER_BYTES: u64 = (1 << 53) - 1;
+
+/// Bytes that a sender may have on the way per transfer beyond what the receiver has written. A data channel has no
+/// back-pressure on the receiving side, so this bounds the receiver's memory.
+pub const RECEIVE_WINDOW_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The receiver returns credit once this much was written: often enough that the window never runs dry, seldom
+/// enough that it costs nothing.
+pub const CREDIT_STEP_BYTES: u64 = 1024 * 1024;
+
+/// A sender stops reading its source when this much waits in the channel. Chromium refuses more than 16 MiB.
+pub const BUFFERED_HIGH_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The sender goes on when the channel has drained to this.
+pub const BUFFERED_LOW_BYTES: u64 = 2 * 1024 * 1024;
+
+/// Bytes asked of a source at once: large enough to hide the latency of a read.
+pub const READ_BYTES: u64 = 512 * 1024;
+
+/// Reads on their way at once per session.
+pub const READS_AHEAD: usize = 2;
+
+/// Transfers of one session that move bytes at once; the others wait. Bounds memory to this many windows.
+pub const ACTIVE_TRANSFERS: usize = 8;
+
+/// Proposals of one peer that wait for an answer; one more is declined as busy.
+pub const PENDING_PROPOSALS: usize = 8;
+
+/// Files of one transfer whose commit the sink has not confirmed: small files are pipelined up to this many.
+pub const UNCOMMITTED_FILES: usize = 16;
+
+/// How often a receiver starts a file again after its storage was interrupted (not: is full).
+pub const STORAGE_RESTARTS: u32 = 3;
+
+/// Pages, links and texts one peer may deliver per minute without being asked; more are declined as busy.
+pub const ITEMS_PER_MINUTE: usize = 20;
+
+/// Received pages, links and texts kept for the person to look at; the oldest goes first.
+pub const KEPT_ITEMS: usize = 50;
+
+/// Ended transfers kept for the person to look at; the oldest goes first.
+pub const KEPT_TRANSFERS: usize = 50;
+
+/// Transfers of one engine that have not ended; one more is refused as busy.
+pub const OPEN_TRANSFERS: usize = 256;
+
+/// Sessions at once; one more peer is refused as busy.
+pub const SESSIONS: usize = 32;
+
+/// Peer connections that peers opened and that are not open yet, over all peers.
+pub const INCOMING_CONNECTIONS: usize = 8;
+
+/// Remote candidates kept while the remote description is still missing, per connection.
+pub const EARLY_CANDIDATES: usize = 64;
+
+/// A connection must be open after this, or its transfers fail. Milliseconds.
+pub const CONNECT_TIMEOUT_MS: u64 = 30_000;
+
+/// A failed attempt to connect is tried again after this. Milliseconds.
+pub const CONNECT_RETRY_MS: u64 = 1_000;
+
+/// A connection reported as disconnected often recovers by itself; after this an ICE restart is tried. Milliseconds.
+pub const ICE_RESTART_DELAY_MS: u64 = 2_000;
+
+/// A running transfer that moves nothing for this long has failed. Milliseconds.
+pub const STALL_TIMEOUT_MS: u64 = 60_000;
+
+/// A proposal that nobody answers ends after this. Milliseconds.
+pub const PROPOSAL_TIMEOUT_MS: u64 = 10 * 60_000;
+
+/// After the server says that a peer has left, an open connection must show life within this. Milliseconds.
+pub const LEFT_PEER_TIMEOUT_MS: u64 = 5_000;
+
+/// A connection without transfers is closed after this. Milliseconds.
+pub const IDLE_TIMEOUT_MS: u64 = 120_000;
+
+/// The server must answer hello within this. Milliseconds.
+pub const SIGNALING_HELLO_TIMEOUT_MS: u64 = 10_000;
+
+/// First and longest wait before the server is tried again (full jitter in between). Milliseconds.
+pub const SIGNALING_BACKOFF_MIN_MS: u64 = 500;
+/// See [`SIGNALING_BACKOFF_MIN_MS`].
+pub const SIGNALING_BACKOFF_MAX_MS: u64 = 30_000;
+
+/// Peers in one room.
+pub const ROOM_PEERS: usize = 32;
+
+/// Rooms one peer may be in at once.
+pub const ROOMS_PER_PEER: usize = 8;
+
+/// ICE servers a server may announce, and the longest URL in bytes.
+pub const ICE_SERVERS: usize = 8;
+/// See [`ICE_SERVERS`].
+pub const ICE_SERVER_URL_BYTES: usize = 256;

@@ -1,0 +1,303 @@
+//! Names of received files. A proposed name is an attacker's text; [`ReceivedName`] is the only way from it to a name
+//! that a file may get, on any of the file systems a person may use. It knows no path and no folder.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::limits::{RECEIVED_EXTENSION_BYTES, RECEIVED_NAME_BYTES};
+
+/// A file name that is safe to create on Windows, macOS and Linux: one path component in NFC, no control, bidi,
+/// invisible or reserved characters, no reserved device name, not hidden, no kind of file that a shell interprets on
+/// sight, at most [`RECEIVED_NAME_BYTES`] bytes of UTF-8 and as many UTF-16 units. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReceivedName(String);
+
+/// What a file is called when nothing usable is left of its name.
+const PLACEHOLDER: &str = "file";
+
+/// Stems that Windows takes for devices, with any extension; COM and LPT with a digit come to them.
+const RESERVED_STEMS: [&str; 7] = ["con", "prn", "aux", "nul", "clock$", "conin$", "conout$"];
+
+/// Extensions that a shell or file manager interprets when the folder is only looked at or the file is opened.
+const INTERPRETED_EXTENSIONS: [&str; 11] = [
+    "lnk",
+    "scf",
+    "url",
+    "local",
+    "library-ms",
+    "search-ms",
+    "searchconnector-ms",
+    "desktop",
+    "inetloc",
+    "fileloc",
+    "webloc",
+];
+
+/// Whole names that give a folder its look or its rules.
+const FOLDER_SETTINGS: [&str; 3] = ["desktop.ini", "thumbs.db", "autorun.inf"];
+
+impl ReceivedName {
+    /// The safe name nearest to a proposed one. Total: every text gives a name. Idempotent: a safe name stays as it is.
+    pub fn from_proposed(proposed: &str) -> Self {
+        let last = proposed.rsplit(['/', '\\']).next().unwrap_or_default();
+        let visible: String = last
+            .nfc()
+            .filter(|c| !is_invisible(*c) || c.is_whitespace())
+            .collect();
+        let replaced: String = visible
+            .nfc()
+            .map(|c| match c {
+                '<' | '>' | ':' | '"' | '|' | '?' | '*' => '_',
+                // Line and paragraph separators, tabs and no-break spaces look like a space and are not one.
+                c if c.is_whitespace() => ' ',
+                c => c,
+            })
+            .collect();
+        let mut name = trim(&replaced).to_owned();
+        if name.starts_with(['.', '~']) {
+            name.insert(0, '_');
+        }
+        if is_reserved(&name) {
+            name.insert(0, '_');
+        }
+        if is_interpreted(&name) {
+            name.push_str(".download");
+        }
+        let name = cut(&name);
+        if name.is_empty() {
+            Self(PLACEHOLDER.to_owned())
+        } else {
+            Self(name)
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Everything before the extension, and the extension with its dot (empty if there is none).
+    pub fn split_extension(&self) -> (&str, &str) {
+        split_extension(&self.0)
+    }
+}
+
+impl core::fmt::Display for ReceivedName {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Characters that a person doesn't see, or that change how others are shown: control and format characters, bidi
+/// controls, zero-width and tag characters, separators of lines, variation-only fillers, and what Unicode will never
+/// assign.
+pub fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{3164}' | '\u{FDD0}'..='\u{FDEF}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E000}'..='\u{F8FF}' | '\u{E0000}'..='\u{E0FFF}' | '\u{F0000}'..)
+        || (c as u32) & 0xFFFE == 0xFFFE
+}
+
+/// The longest prefix of at most `limit` bytes that ends between characters.
+pub fn cut_to_bytes(text: &str, limit: usize) -> &str {
+    if text.len() <= limit {
+        return text;
+    }
+    let end = (0..=limit)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or_default();
+    text.get(..end).unwrap_or_default()
+}
+
+fn trim(name: &str) -> &str {
+    name.trim_start_matches(' ').trim_end_matches([' ', '.'])
+}
+
+fn is_reserved(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let stem = lower
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(' ');
+    // The superscript digits count as digits there (CVE-2024-51756).
+    let numbered = |prefix: &str| {
+        stem.strip_prefix(prefix).is_some_and(|rest| {
+            let mut digits = rest.chars();
+            matches!(digits.next(), Some('0'..='9' | '¹' | '²' | '³')) && digits.next().is_none()
+        })
+    };
+    RESERVED_STEMS.contains(&stem)
+        || numbered("com")
+        || numbered("lpt")
+        || FOLDER_SETTINGS.contains(&lower.as_str())
+}
+
+fn is_interpreted(name: &str) -> bool {
+    let (_, extension) = split_extension(name);
+    let extension = extension.trim_start_matches('.').to_lowercase();
+    // A GUID as extension makes Windows treat the file as that shell object.
+    let guid = extension.starts_with('{') && extension.ends_with('}');
+    guid || INTERPRETED_EXTENSIONS.contains(&extension.as_str())
+}
+
+fn split_extension(name: &str) -> (&str, &str) {
+    match name.rfind('.') {
+        Some(dot) if dot > 0 && dot + 1 < name.len() => name.split_at(dot),
+        _ => (name, ""),
+    }
+}
+
+/// Cuts the stem, so that name and extension fit; an extension too long to be one is cut with it.
+fn cut(name: &str) -> String {
+    if fits(name) {
+        return name.to_owned();
+    }
+    let (stem, extension) = split_extension(name);
+    let (stem, extension) = if extension.len() <= RECEIVED_EXTENSION_BYTES {
+        (stem, extension)
+    } else {
+        (name, "")
+    };
+    // A character takes at least as many UTF-8 bytes as UTF-16 units, so the bytes decide.
+    let stem = trim(cut_to_bytes(stem, RECEIVED_NAME_BYTES - extension.len()));
+    format!("{stem}{extension}")
+}
+
+fn fits(name: &str) -> bool {
+    name.len() <= RECEIVED_NAME_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(proposed: &str, expected: &str) {
+        assert_eq!(
+            ReceivedName::from_proposed(proposed).as_str(),
+            expected,
+            "{proposed:?}"
+        );
+    }
+
+    #[test]
+    fn ordinary_names_stay() {
+        for name in [
+            "photo.jpg",
+            "报告 🚢.pdf",
+            "a b.tar.gz",
+            "README",
+            "café.txt",
+            "комета.doc",
+        ] {
+            check(name, name);
+        }
+    }
+
+    #[test]
+    fn paths_lose_their_folders() {
+        check("../../x", "x");
+        check("/etc/passwd", "passwd");
+        check("C:\\Windows\\x.dll", "x.dll");
+        check("a/b\\c", "c");
+        check("..", "file");
+        check("../..", "file");
+        check("a/", "file");
+        check("", "file");
+        check("C:x", "C_x");
+    }
+
+    #[test]
+    fn reserved_names_are_prefixed() {
+        check("CON", "_CON");
+        check("con.txt", "_con.txt");
+        check("nul .txt", "_nul .txt");
+        check("COM¹.log", "_COM¹.log");
+        check("lpt9", "_lpt9");
+        check("CONIN$", "_CONIN$");
+        check("Desktop.ini", "_Desktop.ini");
+        check("console.txt", "console.txt");
+        check("com10", "com10");
+    }
+
+    #[test]
+    fn hidden_and_interpreted_names_are_made_plain() {
+        check(".bashrc", "_.bashrc");
+        check("~x", "_~x");
+        check("a.lnk", "a.lnk.download");
+        check("a.LNK. .", "a.LNK.download");
+        check(
+            "x.{20D04FE0-3AEA-1069-A2D8-08002B30309D}",
+            "x.{20D04FE0-3AEA-1069-A2D8-08002B30309D}.download",
+        );
+    }
+
+    #[test]
+    fn invisible_characters_go() {
+        check("invoice\u{202E}fdp.exe", "invoicefdp.exe");
+        check("a\u{200B}b\u{0}c\n.txt", "abc .txt");
+        check("\u{FEFF}x", "x");
+        check("a\u{2028}b", "ab");
+    }
+
+    #[test]
+    fn the_two_spellings_of_an_accent_are_one_name() {
+        check("cafe\u{301}.txt", "café.txt");
+    }
+
+    #[test]
+    fn long_names_keep_their_extension() {
+        let name = ReceivedName::from_proposed(&format!("{}.jpeg", "长".repeat(300)));
+        assert!(name.as_str().len() <= RECEIVED_NAME_BYTES);
+        assert!(name.as_str().ends_with("长.jpeg"));
+        let name = ReceivedName::from_proposed(&format!("a.{}", "x".repeat(300)));
+        assert_eq!(name.as_str().len(), RECEIVED_NAME_BYTES);
+    }
+
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("..".to_owned()),
+            Just("/".to_owned()),
+            Just("\\".to_owned()),
+            Just(".".to_owned()),
+            Just(" ".to_owned()),
+            Just("CON".to_owned()),
+            Just("com³".to_owned()),
+            Just("\u{202E}".to_owned()),
+            Just("\u{301}".to_owned()),
+            Just(".lnk".to_owned()),
+            Just("desktop.ini".to_owned()),
+            Just("~".to_owned()),
+            Just("{".to_owned()),
+            Just("}".to_owned()),
+            Just("\u{E0041}".to_owned()),
+            Just("長い".to_owned()),
+            "\\PC{0,80}",
+            ".{0,8}",
+            Just("\u{1100}\u{1161}".to_owned()),
+        ];
+        proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn every_name_is_safe_and_stays_as_it_is(proposed in hostile()) {
+            let name = ReceivedName::from_proposed(&proposed);
+            let text = name.as_str();
+            prop_assert!(!text.is_empty() && text.len() <= RECEIVED_NAME_BYTES);
+            prop_assert!(text.encode_utf16().count() <= RECEIVED_NAME_BYTES);
+            prop_assert!(!text.contains(['/', '\\', '<', '>', ':', '"', '|', '?', '*', '\0']), "{text:?}");
+            prop_assert!(!text.chars().any(is_invisible), "{text:?}");
+            prop_assert!(!text.starts_with(['.', '~', ' ']) && !text.ends_with(['.', ' ']), "{text:?}");
+            prop_assert!(!is_reserved(text) && !is_interpreted(text), "{text:?}");
+            let again = ReceivedName::from_proposed(text);
+            prop_assert_eq!(again.as_str(), text);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Messages between a client and the signaling server: JSON, one message per WebSocket text message.
+
+use serde::{Deserialize, Serialize};
+
+use crate::InvalidFrame;
+use crate::card::{DeviceCard, EndpointKind};
+use crate::id::{ConnectionId, PeerId};
+use crate::limits::{
+    CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, ROOM_PEERS,
+    SDP_BYTES, SIGNALING_MESSAGE_BYTES,
+};
+use crate::version::Versions;
+
+/// Where the WebSocket is, on every server.
+pub const PATH: &str = "/v1/signal";
+
+/// What a client says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum ClientMessage {
+    /// First message, within ten seconds.
+    Hello(ClientHello),
+    /// Enter a room.
+    Join {
+        /// Which.
+        room: Room,
+    },
+    /// Leave a room.
+    Leave {
+        /// Which.
+        room: Room,
+    },
+    /// Pass a signal to one peer that shares a room with us.
+    Signal {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        signal: Signal,
+    },
+    /// Our card has changed.
+    Update {
+        /// The new card.
+        device: DeviceCard,
+    },
+    /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
+    #[serde(other)]
+    Unknown,
+}
+
+/// Who connects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientHello {
+    /// What the client speaks.
+    pub versions: Versions,
+    /// Its device, as shown to the rooms it joins.
+    pub device: DeviceCard,
+    /// Through what the device is present.
+    pub endpoint: EndpointKind,
+    /// Optional abilities; unknown ones are ignored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+}
+
+/// What the server says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum ServerMessage {
+    /// Answer to hello.
+    Welcome(Welcome),
+    /// Answer to join: the room and who is there already.
+    Joined {
+        /// Which room.
+        room: Room,
+        /// The others.
+        peers: Vec<Peer>,
+    },
+    /// Someone entered a room that we are in.
+    PeerJoined {
+        /// Which room.
+        room: Room,
+        /// Who.
+        peer: Peer,
+    },
+    /// Someone's card has changed.
+    PeerUpdated {
+        /// Who, with the new card.
+        peer: Peer,
+    },
+    /// Someone left a room that we are in.
+    PeerLeft {
+        /// Which room.
+        room: Room,
+        /// Who.
+        peer: PeerId,
+    },
+    /// A signal from a peer, whose id the server vouches for.
+    Signal {
+        /// From whom.
+        from: PeerId,
+        /// What.
+        signal: Signal,
+    },
+    /// Something was refused.
+    Error {
+        /// Why.
+        code: SignalingCode,
+        /// The peer that a refused signal was for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<PeerId>,
+    },
+    /// A kind of a newer version, to be ignored.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a client needs to know of its server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The version both speak.
+    pub version: u16,
+    /// Our id for the life of this socket.
+    pub peer: PeerId,
+    /// The address the server sees us come from.
+    pub address: String,
+    /// For peer connections.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// A STUN or TURN server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServer {
+    /// `stun:`, `turn:` or `turns:` URL.
+    pub url: String,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// A room. An enum, so that one kind can never pass for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Room {
+    /// The devices of one network, as the server sees it. The client can't say which.
+    Nearby,
+    /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
+    #[serde(other)]
+    Unknown,
+}
+
+/// A member of a room. Its card is a hint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its id.
+    pub id: PeerId,
+    /// Its device.
+    pub device: DeviceCard,
+    /// Through what the device is present.
+    pub endpoint: EndpointKind,
+}
+
+/// What peers tell each other before they are connected. The server passes it on unread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Which attempt to connect.
+    pub connection: ConnectionId,
+    /// What.
+    #[serde(flatten)]
+    pub body: SignalBody,
+}
+
+/// The kinds of signals (RFC 9429, RFC 8838).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "signal", rename_all = "kebab-case")]
+pub enum SignalBody {
+    /// SDP of the offerer; a second one for the same connection restarts ICE.
+    Offer {
+        /// The description, at most [`SDP_BYTES`].
+        sdp: String,
+    },
+    /// SDP of the answerer.
+    Answer {
+        /// The description, at most [`SDP_BYTES`].
+        sdp: String,
+    },
+    /// One ICE candidate.
+    Candidate {
+        /// The candidate line, at most [`CANDIDATE_BYTES`].
+        candidate: String,
+        /// Its media section.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mid: Option<String>,
+    },
+    /// No more candidates.
+    EndOfCandidates,
+    /// The answerer asks the offerer for an ICE restart.
+    RestartRequest,
+    /// This connection is over.
+    Bye,
+    /// A kind of a newer version, to be ignored.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a server refuses. Closing codes of the WebSocket are in `docs/signaling.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignalingCode {
+    /// No version in common.
+    Incompatible,
+    /// Not a message, or one that breaks a limit.
+    InvalidMessage,
+    /// A message before hello, or a second hello.
+    OutOfOrder,
+    /// A kind of message or room that this server doesn't have.
+    Unsupported,
+    /// The peer shares no room with the sender, or is gone.
+    PeerNotFound,
+    /// The peer's queue is full.
+    Busy,
+    /// The room is full.
+    RoomFull,
+    /// More messages, connections or rooms than allowed.
+    RateLimited,
+    /// The server stops; try again.
+    ShuttingDown,
+    /// A code of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+impl ClientMessage {
+    /// The message as JSON.
+    pub fn encode(&self) -> String {
+        encode(self)
+    }
+
+    /// Reads a client's message and checks its limits.
+    pub fn decode(text: &str) -> Result<Self, InvalidFrame> {
+        InvalidFrame::check_length(text.len(), SIGNALING_MESSAGE_BYTES)?;
+        let message: Self = serde_json::from_str(text)?;
+        match &message {
+            Self::Signal { signal, .. } => signal.check()?,
+            Self::Hello(hello) => {
+                let longest = hello
+                    .capabilities
+                    .iter()
+                    .map(String::len)
+                    .max()
+                    .unwrap_or_default();
+                check("capabilities", hello.capabilities.len(), CAPABILITIES)?;
+                check("a capability", longest, CAPABILITY_BYTES)?;
+            }
+            _ => {}
+        }
+        Ok(message)
+    }
+}
+
+impl ServerMessage {
+    /// The message as JSON.
+    pub fn encode(&self) -> String {
+        encode(self)
+    }
+
+    /// Reads a server's message and checks its limits.
+    pub fn decode(text: &str) -> Result<Self, InvalidFrame> {
+        InvalidFrame::check_length(text.len(), SIGNALING_MESSAGE_BYTES)?;
+        let message: Self = serde_json::from_str(text)?;
+        match &message {
+            Self::Signal { signal, .. } => signal.check()?,
+            Self::Joined { peers, .. } => check("peers", peers.len(), ROOM_PEERS)?,
+            Self::Welcome(welcome) => {
+                let longest = welcome
+                    .ice_servers
+                    .iter()
+                    .map(|server| server.url.len())
+                    .max()
+                    .unwrap_or_default();
+                check("ICE servers", welcome.ice_servers.len(), ICE_SERVERS)?;
+                check("an ICE server's URL", longest, ICE_SERVER_URL_BYTES)?;
+            }
+            _ => {}
+        }
+        Ok(message)
+    }
+}
+
+impl Signal {
+    fn check(&self) -> Result<(), InvalidFrame> {
+        match &self.body {
+            SignalBody::Offer { sdp } | SignalBody::Answer { sdp } => {
+                check("SDP bytes", sdp.len(), SDP_BYTES)
+            }
+            SignalBody::Candidate { candidate, mid } => {
+                let mid = mid.as_ref().map_or(0, String::len);
+                check("candidate bytes", candidate.len() + mid, CANDIDATE_BYTES)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check(what: &str, found: usize, limit: usize) -> Result<(), InvalidFrame> {
+    if found > limit {
+        return Err(InvalidFrame::Malformed(format!(
+            "{what}: {found}, more than the {limit} allowed"
+        )));
+    }
+    Ok(())
+}
+
+fn encode<T: Serialize>(message: &T) -> String {
+    #[expect(clippy::expect_used, reason = "the messages have string keys only")]
+    serde_json::to_string(message).expect("messages always serialize")
+}
