@@ -119,11 +119,20 @@ pub const EARLY_CANDIDATES: usize = 64;
 /// A connection must be open after this, or its transfers fail. Milliseconds.
 pub const CONNECT_TIMEOUT_MS: u64 = 30_000;
 
+/// One attempt to connect is given up after this and another one made, within [`CONNECT_TIMEOUT_MS`]. Milliseconds.
+pub const CONNECT_ATTEMPT_MS: u64 = 10_000;
+
 /// A failed attempt to connect is tried again after this. Milliseconds.
 pub const CONNECT_RETRY_MS: u64 = 1_000;
 
 /// A connection reported as disconnected often recovers by itself; after this an ICE restart is tried. Milliseconds.
 pub const ICE_RESTART_DELAY_MS: u64 = 2_000;
+
+/// An ICE restart that brought nothing is repeated after this. Milliseconds.
+pub const ICE_RESTART_RETRY_MS: u64 = 5_000;
+
+/// How often a proposal is made again when its connection breaks before an answer.
+pub const PROPOSAL_RETRIES: u32 = 3;
 
 /// A running transfer that moves nothing for this long has failed. Milliseconds.
 pub const STALL_TIMEOUT_MS: u64 = 60_000;
