@@ -10,7 +10,7 @@ use crate::code::Code;
 use crate::digest::Digest;
 use crate::id::WireTransferId;
 use crate::limits::{CHUNK_BYTES, CONTROL_FRAME_BYTES, MANIFEST_ENTRIES};
-use crate::manifest::Entry;
+use crate::manifest::{Entry, Manifest};
 use crate::version::Versions;
 
 /// Kinds of control frames. Every integer of the wire stands here and nowhere else. 0 is kept for the handshake.
@@ -254,6 +254,32 @@ impl Propose {
         }
         Ok(self)
     }
+}
+
+/// Longest page of a proposal in bytes, unless one entry alone is longer: well below [`CONTROL_FRAME_BYTES`], so that an
+/// answer to something else need not wait behind it.
+const PAGE_BYTES: usize = 64 * 1024;
+
+/// The frames that propose a manifest: [`Propose`], then as many [`Entries`] as it takes.
+pub fn proposal(transfer: WireTransferId, manifest: Manifest) -> Vec<ControlFrame> {
+    let mut pages: Vec<Vec<Entry>> = Vec::new();
+    let mut page_bytes = 0;
+    let count = u32::try_from(manifest.count()).unwrap_or(u32::MAX);
+    for entry in manifest.into_entries() {
+        let entry_bytes = encode(FrameKind::Entries, &entry).len();
+        match pages.last_mut() {
+            Some(page) if page_bytes + entry_bytes <= PAGE_BYTES => page.push(entry),
+            _ => {
+                pages.push(vec![entry]);
+                page_bytes = 0;
+            }
+        }
+        page_bytes += entry_bytes;
+    }
+    let mut pages = pages.into_iter();
+    let first = Propose { transfer, count, entries: pages.next().unwrap_or_default() };
+    let rest = pages.map(|entries| ControlFrame::Entries(Entries { transfer, entries }));
+    std::iter::once(ControlFrame::Propose(first)).chain(rest).collect()
 }
 
 impl Entries {
