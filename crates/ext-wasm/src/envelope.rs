@@ -8,7 +8,7 @@
 //!   `{request: string, to: string, files: File[]}`, answered by `{accepted: string}` with the same request.
 
 use serde::{Deserialize, Serialize};
-use tabferry_protocol::host::{Command, ConnectionView, DeviceView, Event, Settings, StoredFile};
+use tabferry_protocol::host::{Command, ConnectionView, DeviceView, Event, StoredFile};
 use tabferry_protocol::id::DeviceId;
 use tabferry_protocol::link::WebUrl;
 
@@ -34,7 +34,7 @@ pub enum Envelope {
 pub enum BackgroundMessage {
     /// A page needs the engine. Answered with `true` once the offscreen document listens.
     EnsureEngine,
-    /// The offscreen document runs. Answered with [`Settings`].
+    /// The offscreen document runs. Answered with [`Settings`](tabferry_protocol::host::Settings).
     EngineStarted,
     /// What badge and menus show has changed.
     Status(EngineStatus),

@@ -1,4 +1,5 @@
 //! What the extension's contexts share: their messages and the bindings to the browser. The contexts themselves are the
 //! programs in `bin/`, one wasm module each, so that the popup does not load the engine.
 
+pub mod chrome;
 pub mod envelope;
