@@ -1,0 +1,128 @@
+//! Builds the extension and the programs. Leaves the unpacked extension in `target/extension/chromium`: the files of
+//! `extension/` and, in its folder `wasm`, one module per context.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+
+use crate::process;
+use crate::wasm::{self, Loader};
+use crate::workspace::Workspace;
+
+/// The package whose programs are the extension's contexts.
+const CONTEXTS: &str = "tabferry-ext";
+
+/// Builds the unpacked extension.
+pub(crate) fn extension(workspace: &Workspace) -> anyhow::Result<()> {
+    process::heading("the extension");
+    process::run(
+        process::cargo()
+            .args(["build", "--package", CONTEXTS, "--bins", "--profile=wasm"])
+            .arg("--target=wasm32-unknown-unknown")
+            .current_dir(&workspace.root),
+    )?;
+    let built = workspace.target.join("wasm32-unknown-unknown").join("wasm");
+
+    let mut files = Files::default();
+    files.add_folder(&workspace.root.join("extension"), Path::new(""))?;
+    for context in workspace.programs(CONTEXTS) {
+        let module = wasm::make(
+            workspace,
+            &built.join(format!("{context}.wasm")),
+            context,
+            Loader::Browser,
+        )?;
+        files.add_folder(&module, Path::new("wasm"))?;
+    }
+    ensure!(
+        files.has("manifest.json"),
+        "extension/manifest.json is missing"
+    );
+    files.write(&workspace.extension())?;
+    println!("{}", workspace.extension().display());
+    Ok(())
+}
+
+/// Builds the programs `tabferry` and `tabferry-signaling` in release form.
+pub(crate) fn programs(workspace: &Workspace) -> anyhow::Result<()> {
+    process::heading("the programs");
+    process::run(
+        process::cargo()
+            .args(["build", "--release", "--bins"])
+            .args(["--package=tabferry", "--package=tabferry-signaling"])
+            .current_dir(&workspace.root),
+    )?;
+    for name in ["tabferry", "tabferry-signaling"] {
+        println!("{}", workspace.release_program(name).display());
+    }
+    Ok(())
+}
+
+/// What a folder shall contain: files by their path inside it. Hidden files are left out.
+#[derive(Debug, Default)]
+struct Files {
+    wanted: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Files {
+    fn has(&self, path: &str) -> bool {
+        self.wanted
+            .iter()
+            .any(|(inside, _)| inside == Path::new(path))
+    }
+
+    fn add_folder(&mut self, folder: &Path, inside: &Path) -> anyhow::Result<()> {
+        let entries = std::fs::read_dir(folder)
+            .with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let inside = inside.join(entry.file_name());
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                self.add_folder(&entry.path(), &inside)?;
+            } else {
+                self.wanted.push((inside, entry.path()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a folder contain exactly the wanted files. Untouched ones keep their time, so that a browser with the
+    /// extension open does not see it change for nothing.
+    fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        let mut kept = BTreeSet::new();
+        for (inside, from) in &self.wanted {
+            let to = folder.join(inside);
+            let bytes = std::fs::read(from)?;
+            if std::fs::read(&to).ok().as_ref() != Some(&bytes) {
+                if let Some(parent) = to.parent() {
+                    std::fs::create_dir_all(parent)?;
+                }
+                std::fs::write(&to, bytes)
+                    .with_context(|| format!("cannot write {}", to.display()))?;
+            }
+            kept.insert(to);
+        }
+        remove_others(folder, &kept)
+    }
+}
+
+fn remove_others(folder: &Path, kept: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if kept.contains(&path) {
+            continue;
+        }
+        if !path.is_dir() {
+            std::fs::remove_file(&path)?;
+        } else if kept.iter().any(|file| file.starts_with(&path)) {
+            remove_others(&path, kept)?;
+        } else {
+            std::fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
+}
