@@ -23,7 +23,7 @@ pub enum Code {
     ConnectionLost,
     /// Nothing moved for too long.
     Stalled,
-    /// The other end speaks no version that we do.
+    /// The other end speaks no version that we do, or asks for something of a newer one.
     Incompatible,
     /// The other end sent bytes that are no frame.
     InvalidFrame,

@@ -11,13 +11,48 @@ use crate::link::WebUrl;
 
 /// One thing in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", from = "ReadEntry")]
 pub enum Entry {
     /// A file, whose bytes follow in bulk frames.
     File(FileEntry),
+    /// A kind of a newer version. No manifest takes it: the proposal is declined as incompatible.
+    Unknown,
     /// A page, link or text, which is all here.
     #[serde(untagged)]
     Item(Item),
+}
+
+/// An [`Entry`] as it is read: all kinds side by side, because serde can tell an unknown kind from a broken known one
+/// only where it sees every tag.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum ReadEntry {
+    File(FileEntry),
+    Page {
+        url: WebUrl,
+        title: String,
+    },
+    Link {
+        url: WebUrl,
+        title: String,
+    },
+    Text {
+        text: String,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+impl From<ReadEntry> for Entry {
+    fn from(entry: ReadEntry) -> Self {
+        match entry {
+            ReadEntry::File(file) => Self::File(file),
+            ReadEntry::Page { url, title } => Self::Item(Item::Page { url, title }),
+            ReadEntry::Link { url, title } => Self::Item(Item::Link { url, title }),
+            ReadEntry::Text { text } => Self::Item(Item::Text { text }),
+            ReadEntry::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// A file as its sender describes it.
@@ -95,6 +130,7 @@ impl Manifest {
             match entry {
                 Entry::File(file) => files.push(file),
                 Entry::Item(item) => items.push(item),
+                Entry::Unknown => return Err(Code::Incompatible),
             }
         }
         match (files.is_empty(), items.is_empty()) {
