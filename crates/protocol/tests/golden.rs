@@ -1,0 +1,1038 @@
+//! Golden files: the exact bytes of every message, under `tests/golden`. Each is decoded and encoded again byte by byte,
+//! and every variant must have one, so that no change of the wire goes unnoticed.
+//! `TABFERRY_BLESS=1 cargo test -p tabferry-protocol --test golden` writes them anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
+use tabferry_protocol::code::Code;
+use tabferry_protocol::digest::Digest;
+use tabferry_protocol::frame::{
+    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
+    EntryStored, Hello, Propose, Role,
+};
+use tabferry_protocol::host::{
+    Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
+    SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
+};
+use tabferry_protocol::id::{
+    ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
+};
+use tabferry_protocol::link::WebUrl;
+use tabferry_protocol::manifest::{Entry, FileEntry, Item};
+use tabferry_protocol::signaling::{
+    ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
+    SignalingCode, Welcome,
+};
+use tabferry_protocol::version::Versions;
+
+/// Names every variant of a type once: a new one does not compile before it is listed, and a listed one without a
+/// sample fails its test.
+macro_rules! variants {
+    ($type:ty: $($pattern:pat => $name:literal),+ $(,)?) => {
+        impl Variants for $type {
+            const ALL: &'static [&'static str] = &[$($name),+];
+
+            fn variant(&self) -> &'static str {
+                match self {
+                    $($pattern => $name),+
+                }
+            }
+        }
+    };
+}
+
+trait Variants {
+    const ALL: &'static [&'static str];
+
+    fn variant(&self) -> &'static str;
+}
+
+variants!(ControlFrame:
+    Self::Hello(_) => "hello",
+    Self::Close(_) => "close",
+    Self::Propose(_) => "propose",
+    Self::Entries(_) => "entries",
+    Self::Accept(_) => "accept",
+    Self::Decline(_) => "decline",
+    Self::Credit(_) => "credit",
+    Self::EntryDone(_) => "entry-done",
+    Self::EntryStored(_) => "entry-stored",
+    Self::Cancel(_) => "cancel",
+    Self::Ping => "ping",
+    Self::Pong => "pong",
+    Self::Unknown(_) => "unknown",
+);
+variants!(Entry:
+    Self::File(_) => "file",
+    Self::Item(Item::Page { .. }) => "page",
+    Self::Item(Item::Link { .. }) => "link",
+    Self::Item(Item::Text { .. }) => "text",
+    Self::Unknown => "unknown",
+);
+variants!(ClientMessage:
+    Self::Hello(_) => "hello",
+    Self::Join { .. } => "join",
+    Self::Leave { .. } => "leave",
+    Self::Signal { .. } => "signal",
+    Self::Update { .. } => "update",
+    Self::Unknown => "unknown",
+);
+variants!(ServerMessage:
+    Self::Welcome(_) => "welcome",
+    Self::Joined { .. } => "joined",
+    Self::PeerJoined { .. } => "peer-joined",
+    Self::PeerUpdated { .. } => "peer-updated",
+    Self::PeerLeft { .. } => "peer-left",
+    Self::Signal { .. } => "signal",
+    Self::Error { .. } => "error",
+    Self::Unknown => "unknown",
+);
+variants!(SignalBody:
+    Self::Offer { .. } => "offer",
+    Self::Answer { .. } => "answer",
+    Self::Candidate { .. } => "candidate",
+    Self::EndOfCandidates => "end-of-candidates",
+    Self::RestartRequest => "restart-request",
+    Self::Bye => "bye",
+    Self::Unknown => "unknown",
+);
+variants!(Command:
+    Self::Configure(_) => "configure",
+    Self::Reconnect => "reconnect",
+    Self::SendItem { .. } => "send-item",
+    Self::SendFiles { .. } => "send-files",
+    Self::Prepare { .. } => "prepare",
+    Self::Prepared { .. } => "prepared",
+    Self::PrepareFailed { .. } => "prepare-failed",
+    Self::Accept { .. } => "accept",
+    Self::Decline { .. } => "decline",
+    Self::Cancel { .. } => "cancel",
+    Self::Dismiss { .. } => "dismiss",
+    Self::DismissItem { .. } => "dismiss-item",
+);
+variants!(Event:
+    Self::ProposalArrived { .. } => "proposal-arrived",
+    Self::ProposalEnded { .. } => "proposal-ended",
+    Self::ItemReceived { .. } => "item-received",
+    Self::TransferEnded { .. } => "transfer-ended",
+);
+variants!(ConnectionView:
+    Self::Connecting => "connecting",
+    Self::Online => "online",
+    Self::Offline { .. } => "offline",
+);
+variants!(Subject:
+    Self::Files { .. } => "files",
+    Self::Page { .. } => "page",
+    Self::Link { .. } => "link",
+    Self::Text { .. } => "text",
+);
+variants!(TransferState:
+    Self::Preparing => "preparing",
+    Self::Connecting => "connecting",
+    Self::Proposed => "proposed",
+    Self::Running => "running",
+    Self::Done => "done",
+    Self::Declined { .. } => "declined",
+    Self::Cancelled { .. } => "cancelled",
+    Self::Failed { .. } => "failed",
+);
+variants!(Code:
+    Self::Cancelled => "cancelled",
+    Self::Declined => "declined",
+    Self::NoAnswer => "no-answer",
+    Self::PeerNotFound => "peer-not-found",
+    Self::PeerGone => "peer-gone",
+    Self::Unreachable => "unreachable",
+    Self::ConnectionLost => "connection-lost",
+    Self::Stalled => "stalled",
+    Self::Incompatible => "incompatible",
+    Self::InvalidFrame => "invalid-frame",
+    Self::PeerMisbehaved => "peer-misbehaved",
+    Self::Busy => "busy",
+    Self::TooLarge => "too-large",
+    Self::ForbiddenLink => "forbidden-link",
+    Self::SourceFailed => "source-failed",
+    Self::FetchFailed => "fetch-failed",
+    Self::StorageFull => "storage-full",
+    Self::StorageFailed => "storage-failed",
+    Self::DigestMismatch => "digest-mismatch",
+    Self::Unknown => "unknown",
+);
+variants!(SignalingCode:
+    Self::Incompatible => "incompatible",
+    Self::InvalidMessage => "invalid-message",
+    Self::OutOfOrder => "out-of-order",
+    Self::Unsupported => "unsupported",
+    Self::PeerNotFound => "peer-not-found",
+    Self::Busy => "busy",
+    Self::RoomFull => "room-full",
+    Self::RateLimited => "rate-limited",
+    Self::ShuttingDown => "shutting-down",
+    Self::Unknown => "unknown",
+);
+variants!(SignalingProblem:
+    Self::Unreachable => "unreachable",
+    Self::WrongAddress => "wrong-address",
+    Self::Incompatible => "incompatible",
+    Self::Refused => "refused",
+    Self::Lost => "lost",
+);
+variants!(DeviceKind:
+    Self::Computer => "computer",
+    Self::Phone => "phone",
+    Self::Tablet => "tablet",
+    Self::Other => "other",
+);
+variants!(EndpointKind:
+    Self::Browser => "browser",
+    Self::Native => "native",
+    Self::Page => "page",
+    Self::Other => "other",
+);
+variants!(Direction: Self::Send => "send", Self::Receive => "receive");
+variants!(Role: Self::Sender => "sender", Self::Receiver => "receiver");
+variants!(Room: Self::Nearby => "nearby", Self::Unknown => "unknown");
+
+fn golden_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// Checks one folder: its files are exactly the samples, each as `encode` writes it, and each read back by `decode` is
+/// the sample again. Every variant needs a sample.
+fn check<T: Variants + PartialEq + Debug>(
+    folder: &str,
+    extension: &str,
+    samples: &[(&str, T)],
+    encode: impl Fn(&T) -> Vec<u8>,
+    decode: impl Fn(&[u8]) -> T,
+) {
+    let dir = golden_dir().join(folder);
+    let file = |name: &str| format!("{name}.{extension}");
+    let expected: BTreeSet<String> = samples.iter().map(|(name, _)| file(name)).collect();
+    assert_eq!(
+        expected.len(),
+        samples.len(),
+        "two samples have the same name in {folder}"
+    );
+    if std::env::var_os("TABFERRY_BLESS").is_some() {
+        fs::create_dir_all(&dir).expect("the folder can be made");
+        for name in found(&dir).difference(&expected) {
+            fs::remove_file(dir.join(name)).expect("a stale golden file can be removed");
+        }
+        for (name, sample) in samples {
+            fs::write(dir.join(file(name)), encode(sample)).expect("golden files can be written");
+        }
+    }
+    assert_eq!(found(&dir), expected, "the golden files of {folder}");
+    for (name, sample) in samples {
+        let golden = fs::read(dir.join(file(name))).expect("golden files can be read");
+        let decoded = decode(&golden);
+        assert_eq!(&decoded, sample, "{folder}/{name}, read");
+        assert_eq!(
+            String::from_utf8_lossy(&encode(&decoded)),
+            String::from_utf8_lossy(&golden),
+            "{folder}/{name}, written"
+        );
+        assert_eq!(encode(&decoded), golden, "{folder}/{name}, written");
+    }
+    let shown: BTreeSet<_> = samples.iter().map(|(_, sample)| sample.variant()).collect();
+    let all: BTreeSet<_> = T::ALL.iter().copied().collect();
+    assert_eq!(shown, all, "the variants with a golden file in {folder}");
+}
+
+fn found(dir: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(dir).expect("the golden folder is there");
+    entries
+        .map(|entry| {
+            let name = entry.expect("the golden folder can be read").file_name();
+            name.into_string().expect("golden files have plain names")
+        })
+        .collect()
+}
+
+fn check_json<T>(folder: &str, samples: &[(&str, T)])
+where
+    T: Variants + PartialEq + Debug + Serialize + DeserializeOwned,
+{
+    check(
+        folder,
+        "json",
+        samples,
+        |sample| serde_json::to_vec(sample).expect("samples serialize"),
+        |golden| serde_json::from_slice(golden).expect("golden files parse"),
+    );
+}
+
+/// Checks that a set of single words is complete and that each is written as listed.
+fn check_words<T>(name: &'static str, samples: &[T])
+where
+    T: Variants + PartialEq + Debug + Serialize + DeserializeOwned + Clone,
+{
+    let words: Vec<_> = samples.iter().map(Variants::variant).collect();
+    assert_eq!(words, T::ALL, "the words of {name}");
+    for sample in samples {
+        let json = serde_json::to_string(sample).expect("words serialize");
+        assert_eq!(json, format!("\"{}\"", sample.variant()), "{name}");
+    }
+    let lines = |samples: &Vec<T>| {
+        let mut json = serde_json::to_vec_pretty(samples).expect("words serialize");
+        json.push(b'\n');
+        json
+    };
+    let path = golden_dir().join("words").join(format!("{name}.json"));
+    let samples = samples.to_vec();
+    if std::env::var_os("TABFERRY_BLESS").is_some() {
+        fs::create_dir_all(golden_dir().join("words")).expect("the folder can be made");
+        fs::write(&path, lines(&samples)).expect("golden files can be written");
+    }
+    let golden = fs::read(&path).expect("golden files can be read");
+    let decoded: Vec<T> = serde_json::from_slice(&golden).expect("golden files parse");
+    assert_eq!(decoded, samples, "{name}, read");
+    assert_eq!(lines(&decoded), golden, "{name}, written");
+}
+
+fn device_id() -> DeviceId {
+    DeviceId::from_bytes(*b"device-of-golden")
+}
+
+fn peer_id() -> PeerId {
+    PeerId::from_bytes(*b"peers-of-goldens")
+}
+
+fn device() -> DeviceCard {
+    DeviceCard {
+        id: device_id(),
+        name: DeviceName::from_typed("Åsa's laptop 💻").expect("a valid name"),
+        kind: DeviceKind::Computer,
+    }
+}
+
+fn web_url(text: &str) -> WebUrl {
+    text.to_owned().try_into().expect("a valid link")
+}
+
+fn page() -> Item {
+    Item::Page {
+        url: web_url("https://example.org/a?b=c#d"),
+        title: "Example – \"quoted\"".to_owned(),
+    }
+}
+
+fn link() -> Item {
+    Item::Link {
+        url: web_url("http://münchen.example:8080/straße"),
+        title: String::new(),
+    }
+}
+
+fn text() -> Item {
+    Item::Text {
+        text: "two\nlines, a tab\t, 汉字 and \u{1}".to_owned(),
+    }
+}
+
+fn files() -> Vec<FileEntry> {
+    vec![
+        FileEntry {
+            name: "报告 🚢.pdf".to_owned(),
+            bytes: 3 * 1024 * 1024 * 1024,
+            media_type: Some("application/pdf".to_owned()),
+        },
+        FileEntry {
+            name: "../../x".to_owned(),
+            bytes: 0,
+            media_type: None,
+        },
+    ]
+}
+
+const TRANSFER: WireTransferId = WireTransferId(7);
+
+#[test]
+fn control_frames() {
+    let propose = |entries: Vec<Entry>| {
+        ControlFrame::Propose(Propose {
+            transfer: TRANSFER,
+            count: u32::try_from(entries.len()).expect("few entries"),
+            entries,
+        })
+    };
+    let samples = [
+        (
+            "hello",
+            ControlFrame::Hello(Hello {
+                versions: vec![1, 2].try_into().expect("valid versions"),
+                device: device(),
+                endpoint: EndpointKind::Browser,
+            }),
+        ),
+        (
+            "close",
+            ControlFrame::Close(Close {
+                code: Code::Incompatible,
+            }),
+        ),
+        (
+            "propose-files",
+            propose(files().into_iter().map(Entry::File).collect()),
+        ),
+        (
+            "propose-items",
+            propose([page(), link(), text()].map(Entry::Item).to_vec()),
+        ),
+        (
+            "propose-first-of-many",
+            ControlFrame::Propose(Propose {
+                transfer: TRANSFER,
+                count: 10_000,
+                entries: Vec::new(),
+            }),
+        ),
+        (
+            "entries",
+            ControlFrame::Entries(Entries {
+                transfer: TRANSFER,
+                entries: files().into_iter().map(Entry::File).collect(),
+            }),
+        ),
+        (
+            "accept",
+            ControlFrame::Accept(Accept {
+                transfer: TRANSFER,
+                epoch: 1,
+                entry: 0,
+                offset: (1 << 53) - 1,
+                credit: 8 * 1024 * 1024,
+            }),
+        ),
+        (
+            "decline",
+            ControlFrame::Decline(Decline {
+                transfer: TRANSFER,
+                code: Code::Declined,
+            }),
+        ),
+        (
+            "credit",
+            ControlFrame::Credit(Credit {
+                transfer: TRANSFER,
+                epoch: 1,
+                bytes: 1024 * 1024,
+            }),
+        ),
+        (
+            "entry-done",
+            ControlFrame::EntryDone(EntryDone {
+                transfer: TRANSFER,
+                epoch: 1,
+                entry: 1,
+                digest: Digest::of(b""),
+            }),
+        ),
+        (
+            "entry-stored",
+            ControlFrame::EntryStored(EntryStored {
+                transfer: TRANSFER,
+                entry: 1,
+            }),
+        ),
+        (
+            "cancel-by-sender",
+            ControlFrame::Cancel(Cancel {
+                transfer: TRANSFER,
+                role: Role::Sender,
+                code: Code::Cancelled,
+            }),
+        ),
+        (
+            "cancel-by-receiver",
+            ControlFrame::Cancel(Cancel {
+                transfer: TRANSFER,
+                role: Role::Receiver,
+                code: Code::StorageFull,
+            }),
+        ),
+        ("ping", ControlFrame::Ping),
+        ("pong", ControlFrame::Pong),
+        ("unknown", ControlFrame::Unknown(200)),
+    ];
+    check(
+        "control",
+        "frame",
+        &samples,
+        ControlFrame::encode,
+        |golden| ControlFrame::decode(golden).expect("golden files parse"),
+    );
+}
+
+/// A bulk frame, to have its file checked like the others.
+#[derive(Debug, PartialEq)]
+struct Bulk(BulkHeader, Vec<u8>);
+
+variants!(Bulk: Bulk(..) => "bulk");
+
+#[test]
+fn bulk_frames() {
+    // Numbers whose little-endian bytes are letters: the file shows each field where it belongs.
+    let header = BulkHeader {
+        transfer: WireTransferId(u32::from_le_bytes(*b"tran")),
+        epoch: u32::from_le_bytes(*b"epoc"),
+        entry: u32::from_le_bytes(*b"entr"),
+        offset: u64::from_le_bytes(*b"-offset-"),
+    };
+    check(
+        "bulk",
+        "frame",
+        &[("letters", Bulk(header, b"bytes of the file".to_vec()))],
+        |Bulk(header, data)| [&header.encode()[..], data].concat(),
+        |golden| {
+            let (header, data) = BulkHeader::decode(golden).expect("golden files parse");
+            Bulk(header, data.to_vec())
+        },
+    );
+    assert_eq!(
+        fs::read(golden_dir().join("bulk/letters.frame")).expect("golden files can be read"),
+        b"tranepocentr-offset-bytes of the file"
+    );
+}
+
+#[test]
+fn entries() {
+    let [first, second] = files().try_into().expect("two files");
+    check_json(
+        "entry",
+        &[
+            ("file", Entry::File(first)),
+            ("file-without-media-type", Entry::File(second)),
+            ("page", Entry::Item(page())),
+            ("link", Entry::Item(link())),
+            ("text", Entry::Item(text())),
+            ("unknown", Entry::Unknown),
+        ],
+    );
+}
+
+fn signal(body: SignalBody) -> Signal {
+    Signal {
+        connection: ConnectionId::from_bytes(*b"connection-no-17"),
+        body,
+    }
+}
+
+fn signals() -> Vec<(&'static str, Signal)> {
+    let sdp = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\n".to_owned();
+    let candidate =
+        "candidate:1 1 udp 2122260223 6f1c7a52.local 61665 typ host generation 0".to_owned();
+    vec![
+        ("offer", signal(SignalBody::Offer { sdp: sdp.clone() })),
+        ("answer", signal(SignalBody::Answer { sdp })),
+        (
+            "candidate",
+            signal(SignalBody::Candidate {
+                candidate: candidate.clone(),
+                mid: Some("0".to_owned()),
+            }),
+        ),
+        (
+            "candidate-without-mid",
+            signal(SignalBody::Candidate {
+                candidate,
+                mid: None,
+            }),
+        ),
+        ("end-of-candidates", signal(SignalBody::EndOfCandidates)),
+        ("restart-request", signal(SignalBody::RestartRequest)),
+        ("bye", signal(SignalBody::Bye)),
+        ("unknown", signal(SignalBody::Unknown)),
+    ]
+}
+
+impl Variants for Signal {
+    const ALL: &'static [&'static str] = SignalBody::ALL;
+
+    fn variant(&self) -> &'static str {
+        self.body.variant()
+    }
+}
+
+#[test]
+fn signal_bodies() {
+    check_json("signal", &signals());
+}
+
+#[test]
+fn client_messages() {
+    let hello = |capabilities: Vec<String>| {
+        ClientMessage::Hello(ClientHello {
+            versions: Versions::spoken(),
+            device: device(),
+            endpoint: EndpointKind::Native,
+            capabilities,
+        })
+    };
+    let mut samples = vec![
+        ("hello", hello(Vec::new())),
+        (
+            "hello-with-capabilities",
+            hello(vec!["one".to_owned(), "two".to_owned()]),
+        ),
+        ("join", ClientMessage::Join { room: Room::Nearby }),
+        (
+            "join-unknown-room",
+            ClientMessage::Join {
+                room: Room::Unknown,
+            },
+        ),
+        ("leave", ClientMessage::Leave { room: Room::Nearby }),
+        ("update", ClientMessage::Update { device: device() }),
+        ("unknown", ClientMessage::Unknown),
+    ];
+    let names = signals()
+        .into_iter()
+        .map(|(name, signal)| (format!("signal-{name}"), signal))
+        .collect::<Vec<_>>();
+    for (name, signal) in &names {
+        let message = ClientMessage::Signal {
+            to: peer_id(),
+            signal: signal.clone(),
+        };
+        samples.push((name, message));
+    }
+    check(
+        "client",
+        "json",
+        &samples,
+        |message| message.encode().into_bytes(),
+        |golden| {
+            let text = std::str::from_utf8(golden).expect("golden files are text");
+            ClientMessage::decode(text).expect("golden files parse")
+        },
+    );
+}
+
+#[test]
+fn server_messages() {
+    let peer = || Peer {
+        id: peer_id(),
+        device: device(),
+        endpoint: EndpointKind::Page,
+    };
+    let room = Room::Nearby;
+    let mut samples = vec![
+        (
+            "welcome",
+            ServerMessage::Welcome(Welcome {
+                version: 1,
+                peer: peer_id(),
+                address: "2001:db8::1".to_owned(),
+                ice_servers: vec![
+                    IceServer {
+                        url: "stun:stun.example.org:3478".to_owned(),
+                        username: None,
+                        credential: None,
+                    },
+                    IceServer {
+                        url: "turns:turn.example.org:443?transport=tcp".to_owned(),
+                        username: Some("1700000000:ferry".to_owned()),
+                        credential: Some("c2VjcmV0".to_owned()),
+                    },
+                ],
+            }),
+        ),
+        (
+            "welcome-without-ice-servers",
+            ServerMessage::Welcome(Welcome {
+                version: 1,
+                peer: peer_id(),
+                address: "127.0.0.1".to_owned(),
+                ice_servers: Vec::new(),
+            }),
+        ),
+        (
+            "joined",
+            ServerMessage::Joined {
+                room,
+                peers: vec![peer()],
+            },
+        ),
+        (
+            "joined-empty-room",
+            ServerMessage::Joined {
+                room,
+                peers: Vec::new(),
+            },
+        ),
+        (
+            "peer-joined",
+            ServerMessage::PeerJoined { room, peer: peer() },
+        ),
+        ("peer-updated", ServerMessage::PeerUpdated { peer: peer() }),
+        (
+            "peer-left",
+            ServerMessage::PeerLeft {
+                room,
+                peer: peer_id(),
+            },
+        ),
+        (
+            "error",
+            ServerMessage::Error {
+                code: SignalingCode::RoomFull,
+                to: None,
+            },
+        ),
+        (
+            "error-about-a-peer",
+            ServerMessage::Error {
+                code: SignalingCode::PeerNotFound,
+                to: Some(peer_id()),
+            },
+        ),
+        ("unknown", ServerMessage::Unknown),
+    ];
+    let names = signals()
+        .into_iter()
+        .map(|(name, signal)| (format!("signal-{name}"), signal))
+        .collect::<Vec<_>>();
+    for (name, signal) in &names {
+        let message = ServerMessage::Signal {
+            from: peer_id(),
+            signal: signal.clone(),
+        };
+        samples.push((name, message));
+    }
+    check(
+        "server",
+        "json",
+        &samples,
+        |message| message.encode().into_bytes(),
+        |golden| {
+            let text = std::str::from_utf8(golden).expect("golden files are text");
+            ServerMessage::decode(text).expect("golden files parse")
+        },
+    );
+}
+
+fn source_file(media_type: Option<&str>) -> SourceFile {
+    SourceFile {
+        source: SourceId(5),
+        name: "报告 🚢.pdf".to_owned(),
+        bytes: 3 * 1024 * 1024 * 1024,
+        media_type: media_type.map(str::to_owned),
+    }
+}
+
+#[test]
+fn commands() {
+    let to = device_id();
+    let transfer = TransferId(9);
+    let send = |item| Command::SendItem { to, item };
+    check_json(
+        "command",
+        &[
+            (
+                "configure",
+                Command::Configure(Settings {
+                    device: device(),
+                    endpoint: EndpointKind::Browser,
+                    server: "ws://127.0.0.1:7717/v1/signal".to_owned(),
+                }),
+            ),
+            ("reconnect", Command::Reconnect),
+            ("send-page", send(page())),
+            ("send-link", send(link())),
+            ("send-text", send(text())),
+            (
+                "send-files",
+                Command::SendFiles {
+                    to,
+                    files: vec![source_file(Some("application/pdf")), source_file(None)],
+                },
+            ),
+            (
+                "prepare",
+                Command::Prepare {
+                    to,
+                    name: "photo.jpg".to_owned(),
+                    source: SourceId(5),
+                },
+            ),
+            (
+                "prepared",
+                Command::Prepared {
+                    file: source_file(None),
+                },
+            ),
+            (
+                "prepare-failed",
+                Command::PrepareFailed {
+                    source: SourceId(5),
+                    code: Code::FetchFailed,
+                },
+            ),
+            ("accept", Command::Accept { transfer }),
+            ("decline", Command::Decline { transfer }),
+            ("cancel", Command::Cancel { transfer }),
+            ("dismiss", Command::Dismiss { transfer }),
+            ("dismiss-item", Command::DismissItem { item: ItemId(2) }),
+        ],
+    );
+}
+
+fn device_view() -> DeviceView {
+    let card = device();
+    DeviceView {
+        id: card.id,
+        name: card.name,
+        kind: card.kind,
+    }
+}
+
+fn proposal_view() -> ProposalView {
+    ProposalView {
+        transfer: TransferId(9),
+        from: device_view(),
+        names: vec!["报告 🚢.pdf".to_owned(), "x".to_owned()],
+        files: 2,
+        bytes: 3 * 1024 * 1024 * 1024,
+    }
+}
+
+fn item_view(item: Item) -> ItemView {
+    ItemView {
+        id: ItemId(2),
+        from: device_view(),
+        item,
+    }
+}
+
+fn subjects() -> [(&'static str, Subject); 4] {
+    [
+        (
+            "files",
+            Subject::Files {
+                name: "报告 🚢.pdf".to_owned(),
+                count: 2,
+            },
+        ),
+        (
+            "page",
+            Subject::Page {
+                title: "Example".to_owned(),
+            },
+        ),
+        (
+            "link",
+            Subject::Link {
+                title: "https://example.org/".to_owned(),
+            },
+        ),
+        (
+            "text",
+            Subject::Text {
+                excerpt: "two lines".to_owned(),
+            },
+        ),
+    ]
+}
+
+fn states() -> [(&'static str, TransferState); 9] {
+    [
+        ("preparing", TransferState::Preparing),
+        ("connecting", TransferState::Connecting),
+        ("proposed", TransferState::Proposed),
+        ("running", TransferState::Running),
+        ("done", TransferState::Done),
+        (
+            "declined",
+            TransferState::Declined {
+                code: Code::Declined,
+            },
+        ),
+        ("cancelled-here", TransferState::Cancelled { here: true }),
+        ("cancelled-there", TransferState::Cancelled { here: false }),
+        (
+            "failed",
+            TransferState::Failed {
+                code: Code::DigestMismatch,
+            },
+        ),
+    ]
+}
+
+fn transfer_view(subject: Subject, state: TransferState) -> TransferView {
+    let running = state == TransferState::Running;
+    TransferView {
+        id: TransferId(9),
+        direction: Direction::Receive,
+        device: device_view(),
+        subject,
+        bytes: 3 * 1024 * 1024 * 1024,
+        bytes_done: 1024 * 1024,
+        files_done: 1,
+        bytes_per_second: if running { 100_000_000 } else { 0 },
+        seconds_left: running.then_some(32),
+        state,
+        stored: (state == TransferState::Done).then(|| StoredFile {
+            id: 3,
+            name: "报告 🚢 (1).pdf".to_owned(),
+        }),
+    }
+}
+
+#[test]
+fn events() {
+    let [(_, files), ..] = subjects();
+    check_json(
+        "event",
+        &[
+            (
+                "proposal-arrived",
+                Event::ProposalArrived {
+                    proposal: proposal_view(),
+                },
+            ),
+            (
+                "proposal-ended",
+                Event::ProposalEnded {
+                    transfer: TransferId(9),
+                },
+            ),
+            (
+                "item-received",
+                Event::ItemReceived {
+                    item: item_view(page()),
+                },
+            ),
+            (
+                "transfer-ended",
+                Event::TransferEnded {
+                    transfer: transfer_view(files, TransferState::Done),
+                },
+            ),
+        ],
+    );
+}
+
+#[test]
+fn parts_of_snapshots() {
+    check_json("subject", &subjects());
+    check_json("transfer-state", &states());
+    check_json(
+        "connection",
+        &[
+            ("connecting", ConnectionView::Connecting),
+            ("online", ConnectionView::Online),
+            (
+                "offline",
+                ConnectionView::Offline {
+                    problem: SignalingProblem::Unreachable,
+                },
+            ),
+        ],
+    );
+}
+
+impl Variants for Snapshot {
+    const ALL: &'static [&'static str] = ConnectionView::ALL;
+
+    fn variant(&self) -> &'static str {
+        self.connection.variant()
+    }
+}
+
+#[test]
+fn snapshots() {
+    let empty = |connection| Snapshot {
+        device: None,
+        connection,
+        devices: Vec::new(),
+        incoming: Vec::new(),
+        transfers: Vec::new(),
+        items: Vec::new(),
+    };
+    let full = Snapshot {
+        device: Some(device()),
+        connection: ConnectionView::Online,
+        devices: vec![device_view()],
+        incoming: vec![proposal_view()],
+        transfers: states()
+            .into_iter()
+            .zip(subjects().into_iter().cycle())
+            .map(|((_, state), (_, subject))| transfer_view(subject, state))
+            .collect(),
+        items: [page(), link(), text()].map(item_view).to_vec(),
+    };
+    check_json(
+        "snapshot",
+        &[
+            ("not-configured", empty(ConnectionView::Connecting)),
+            (
+                "offline",
+                empty(ConnectionView::Offline {
+                    problem: SignalingProblem::WrongAddress,
+                }),
+            ),
+            ("full", full),
+        ],
+    );
+}
+
+#[test]
+fn closed_sets_of_words() {
+    check_words("code", &Code::ALL);
+    check_words(
+        "signaling-code",
+        &[
+            SignalingCode::Incompatible,
+            SignalingCode::InvalidMessage,
+            SignalingCode::OutOfOrder,
+            SignalingCode::Unsupported,
+            SignalingCode::PeerNotFound,
+            SignalingCode::Busy,
+            SignalingCode::RoomFull,
+            SignalingCode::RateLimited,
+            SignalingCode::ShuttingDown,
+            SignalingCode::Unknown,
+        ],
+    );
+    check_words(
+        "signaling-problem",
+        &[
+            SignalingProblem::Unreachable,
+            SignalingProblem::WrongAddress,
+            SignalingProblem::Incompatible,
+            SignalingProblem::Refused,
+            SignalingProblem::Lost,
+        ],
+    );
+    check_words(
+        "device-kind",
+        &[
+            DeviceKind::Computer,
+            DeviceKind::Phone,
+            DeviceKind::Tablet,
+            DeviceKind::Other,
+        ],
+    );
+    check_words(
+        "endpoint-kind",
+        &[
+            EndpointKind::Browser,
+            EndpointKind::Native,
+            EndpointKind::Page,
+            EndpointKind::Other,
+        ],
+    );
+    check_words("direction", &[Direction::Send, Direction::Receive]);
+    check_words("role", &[Role::Sender, Role::Receiver]);
+    let rooms = [("nearby", Room::Nearby), ("unknown", Room::Unknown)];
+    check_json("room", &rooms);
+}
