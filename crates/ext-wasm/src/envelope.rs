@@ -10,7 +10,6 @@
 use serde::{Deserialize, Serialize};
 use tabferry_protocol::host::{Command, ConnectionView, DeviceView, Event, StoredFile};
 use tabferry_protocol::id::DeviceId;
-use tabferry_protocol::link::WebUrl;
 
 /// Name of the port between a page and the offscreen document.
 pub const PAGE_PORT: &str = "page";
@@ -48,7 +47,7 @@ pub enum BackgroundMessage {
     /// The bytes of a page's file could not be fetched and its link was sent instead.
     SentLinkInstead {
         /// The link.
-        url: WebUrl,
+        url: String,
     },
 }
 

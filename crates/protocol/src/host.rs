@@ -1,17 +1,24 @@
 //! The vocabulary between an engine and whoever shows it: what a person asks ([`Command`]), what happened ([`Event`]) and
 //! all there is to show ([`Snapshot`]). The same for every engine host, so a popup can't tell them apart. Times and speeds
 //! are the engine's; words for codes belong to `_locales`.
+//!
+//! A popup reads this anew at every click, so reading must be cheap to load: links are plain texts (checking one takes a
+//! URL parser with its tables, 170 KB of wasm) and enums carry their variant as the key (a tag inside needs look-ahead,
+//! 30 KB).
 
 use serde::{Deserialize, Serialize};
 
 use crate::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use crate::code::Code;
 use crate::id::{DeviceId, ItemId, SourceId, TransferId};
+use crate::limits::{TEXT_BYTES, TITLE_BYTES};
+use crate::link::WebUrl;
 use crate::manifest::Item;
+use crate::name::cut_to_bytes;
 
 /// What a person (or a page acting for one) asks of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Command {
     /// New settings: the first one starts the engine's signaling.
     Configure(Settings),
@@ -22,7 +29,7 @@ pub enum Command {
         /// To which device.
         to: DeviceId,
         /// What.
-        item: Item,
+        item: PlainItem,
     },
     /// Send files that the host can read.
     SendFiles {
@@ -106,7 +113,7 @@ pub struct SourceFile {
 
 /// What happened, for notifications and announcements. States are in the [`Snapshot`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// Someone wants to send files; a person has to answer.
     ProposalArrived {
@@ -149,7 +156,7 @@ pub struct Snapshot {
 
 /// Whether the signaling server is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ConnectionView {
     /// On its way.
     Connecting,
@@ -221,7 +228,7 @@ pub enum Direction {
 
 /// What a transfer is about, in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// One or more files.
     Files {
@@ -285,7 +292,7 @@ pub struct StoredFile {
 
 /// Where a transfer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum TransferState {
     /// The host is still fetching the file.
     Preparing,
@@ -332,5 +339,122 @@ pub struct ItemView {
     /// From whom.
     pub from: DeviceView,
     /// What.
-    pub item: Item,
+    pub item: PlainItem,
+}
+
+/// An [`Item`] as an interface handles it, with a link as plain text. What the engine shows was checked; what it is
+/// asked to send becomes an [`Item`] first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlainItem {
+    /// A page.
+    Page {
+        /// Where it is.
+        url: String,
+        /// What it calls itself; may be empty.
+        title: String,
+    },
+    /// A link.
+    Link {
+        /// Where it leads.
+        url: String,
+        /// Its text; may be empty.
+        title: String,
+    },
+    /// A text.
+    Text {
+        /// The text.
+        text: String,
+    },
+}
+
+impl TryFrom<PlainItem> for Item {
+    type Error = Code;
+
+    /// Cuts a title to its limit. Errors with [`Code::ForbiddenLink`] or [`Code::TooLarge`] (also for an empty text).
+    fn try_from(item: PlainItem) -> Result<Self, Code> {
+        let link = |url| WebUrl::try_from(url).map_err(|_| Code::ForbiddenLink);
+        let cut = |title: &str| cut_to_bytes(title, TITLE_BYTES).to_owned();
+        Ok(match item {
+            PlainItem::Page { url, title } => Self::Page {
+                url: link(url)?,
+                title: cut(&title),
+            },
+            PlainItem::Link { url, title } => Self::Link {
+                url: link(url)?,
+                title: cut(&title),
+            },
+            PlainItem::Text { text } if text.is_empty() || text.len() > TEXT_BYTES => {
+                return Err(Code::TooLarge);
+            }
+            PlainItem::Text { text } => Self::Text { text },
+        })
+    }
+}
+
+impl From<Item> for PlainItem {
+    fn from(item: Item) -> Self {
+        match item {
+            Item::Page { url, title } => Self::Page {
+                url: url.into(),
+                title,
+            },
+            Item::Link { url, title } => Self::Link {
+                url: url.into(),
+                title,
+            },
+            Item::Text { text } => Self::Text { text },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(url: &str, title: &str) -> PlainItem {
+        PlainItem::Link {
+            url: url.to_owned(),
+            title: title.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_plain_item_becomes_an_item_and_comes_back() {
+        let plain = link("https://example.org/", "Example");
+        let item = Item::try_from(plain.clone()).unwrap();
+        assert_eq!(PlainItem::from(item), plain);
+    }
+
+    #[test]
+    fn what_may_not_be_sent_is_refused() {
+        for url in [
+            "",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "https://a:b@example.org/",
+        ] {
+            assert_eq!(
+                Item::try_from(link(url, "")),
+                Err(Code::ForbiddenLink),
+                "{url}"
+            );
+        }
+        for text in [String::new(), "x".repeat(TEXT_BYTES + 1)] {
+            assert_eq!(
+                Item::try_from(PlainItem::Text { text }),
+                Err(Code::TooLarge)
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_title_is_cut_between_characters() {
+        let Item::Link { title, .. } =
+            Item::try_from(link("https://example.org/", &"长".repeat(TITLE_BYTES))).unwrap()
+        else {
+            panic!("a link stays a link");
+        };
+        assert_eq!(title.len(), TITLE_BYTES / 3 * 3);
+    }
 }

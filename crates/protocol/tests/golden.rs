@@ -733,7 +733,10 @@ fn source_file(media_type: Option<&str>) -> SourceFile {
 fn commands() {
     let to = device_id();
     let transfer = TransferId(9);
-    let send = |item| Command::SendItem { to, item };
+    let send = |item: Item| Command::SendItem {
+        to,
+        item: item.into(),
+    };
     check_json(
         "command",
         &[
@@ -809,7 +812,7 @@ fn item_view(item: Item) -> ItemView {
     ItemView {
         id: ItemId(2),
         from: device_view(),
-        item,
+        item: item.into(),
     }
 }
 
