@@ -1,0 +1,27 @@
+// Where the things under test are. `cargo xtask` builds or finds them and says so in environment variables.
+
+import path from "node:path";
+
+/** Reads a variable that `cargo xtask` sets. Throws when it is missing. */
+function fromXtask(name: string): string {
+  const value = process.env[name];
+  if (!value) {
+    throw new Error(`${name} is not set: run this through cargo xtask, which builds what it needs`);
+  }
+  return value;
+}
+
+/** The Chromium program. */
+export function chromiumProgram(): string {
+  return fromXtask("TABFERRY_CHROMIUM");
+}
+
+/** The unpacked extension. */
+export function extensionFolder(): string {
+  return fromXtask("TABFERRY_EXTENSION");
+}
+
+/** The program `tabferry-signaling`. */
+export function signalingProgram(): string {
+  return path.join(fromXtask("TABFERRY_PROGRAMS"), `tabferry-signaling${process.platform === "win32" ? ".exe" : ""}`);
+}

@@ -1,0 +1,133 @@
+// The extension's pages as a person meets them: by role and accessible name. The names are a contract with the pages.
+
+import type { Locator, Page } from "@playwright/test";
+
+import type { Connection } from "./devtools.ts";
+import type { Profile } from "./profile.ts";
+
+/** The popup, opened as a tab so that it stays. */
+export class Popup {
+  private constructor(
+    /** The tab. */
+    readonly page: Page,
+  ) {}
+
+  /** Opens it. */
+  static async open(profile: Profile): Promise<Popup> {
+    return new Popup(await profile.open("popup.html"));
+  }
+
+  /** A device near. */
+  device(name: string): Locator {
+    return this.page.getByRole("list", { name: "Devices" }).getByRole("listitem").filter({ hasText: name });
+  }
+
+  /** A device's button "Send this page". */
+  sendPage(name: string): Locator {
+    return this.page.getByRole("button", { name: `Send this page to ${name}`, exact: true });
+  }
+
+  /** A device's button "Send files…". */
+  sendFiles(name: string): Locator {
+    return this.page.getByRole("button", { name: `Send files to ${name}`, exact: true });
+  }
+
+  /** A device's button "Send text…". */
+  sendText(name: string): Locator {
+    return this.page.getByRole("button", { name: `Send text to ${name}`, exact: true });
+  }
+
+  /** The list of what came and what waits for an answer. */
+  get incoming(): Locator {
+    return this.page.getByRole("list", { name: "Incoming" });
+  }
+
+  /** The list of transfers. */
+  get transfers(): Locator {
+    return this.page.getByRole("list", { name: "Transfers" });
+  }
+
+  /** The button that accepts what a device proposes. */
+  accept(from: string): Locator {
+    return this.incoming.getByRole("button", { name: new RegExp(`^Accept\\b.*${escape(from)}`) });
+  }
+
+  /** The button that declines it. */
+  decline(from: string): Locator {
+    return this.incoming.getByRole("button", { name: new RegExp(`^Decline\\b.*${escape(from)}`) });
+  }
+
+  /** A transfer in the list, by what it is named: a file, or "n files". */
+  transfer(subject: string): Locator {
+    return this.transfers.getByRole("listitem").filter({ hasText: subject });
+  }
+
+  /** A running transfer's progress. */
+  progress(subject: string): Locator {
+    return this.transfers.getByRole("progressbar", { name: subject });
+  }
+}
+
+/** Presses a device's button "Send files…" and returns the send tab that it opens. */
+export async function openSendTab(profile: Profile, popup: Popup, device: string): Promise<Page> {
+  const opened = profile.context.waitForEvent("page", (page) => page.url().includes("/send.html"));
+  await popup.sendFiles(device).click();
+  return opened;
+}
+
+/** Chooses files on a send tab; they are sent at once. */
+export async function chooseFiles(sendTab: Page, files: string[]): Promise<void> {
+  await sendTab.getByLabel("Files to send").setInputFiles(files);
+}
+
+/** Clicks a button in a document that Playwright does not know, once it is there: finds it by role and accessible name,
+ * and clicks where it is on the screen. */
+export async function clickButton(document: Connection, name: string, timeoutMs = 10_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  await document.send("Accessibility.enable");
+  await document.send("DOM.enable");
+  for (;;) {
+    const { root } = await document.send<{ root: { backendNodeId: number } }>("DOM.getDocument");
+    const { nodes } = await document.send<{ nodes: { backendDOMNodeId: number; ignored: boolean }[] }>(
+      "Accessibility.queryAXTree",
+      { backendNodeId: root.backendNodeId, role: "button", accessibleName: name },
+    );
+    const node = nodes.find(({ ignored }) => !ignored);
+    if (node) {
+      const target = { backendNodeId: node.backendDOMNodeId };
+      await document.send("DOM.scrollIntoViewIfNeeded", target);
+      const { quads } = await document.send<{ quads: number[][] }>("DOM.getContentQuads", target);
+      const [left = 0, top = 0, , , right = 0, bottom = 0] = quads[0] ?? [];
+      const at = { x: (left + right) / 2, y: (top + bottom) / 2, button: "left", clickCount: 1 };
+      await document.send("Input.dispatchMouseEvent", { type: "mousePressed", ...at });
+      await document.send("Input.dispatchMouseEvent", { type: "mouseReleased", ...at });
+      return;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`no button "${name}" within ${timeoutMs} ms`);
+    }
+    // The next change of the document, or the next frame: whichever the page has first.
+    await document.evaluate("new Promise((resolve) => requestAnimationFrame(resolve))");
+  }
+}
+
+/** Fires a click in the context menu at the extension's listener, as the browser does. */
+export async function clickContextMenu(
+  profile: Profile,
+  info: Partial<chrome.contextMenus.OnClickData> & { menuItemId: string },
+  page: Page,
+): Promise<void> {
+  await profile.inWorker(
+    async ({ clicked, url }) => {
+      const [tab] = await chrome.tabs.query({ url });
+      // Chromium gives every event this method; its type declarations leave it out.
+      const event = chrome.contextMenus.onClicked as unknown as { dispatch(info: object, tab: object | undefined): void };
+      event.dispatch({ editable: false, pageUrl: url, ...clicked }, tab);
+    },
+    { clicked: info, url: page.url() },
+  );
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
