@@ -164,3 +164,63 @@ pub const ROOMS_PER_PEER: usize = 8;
 pub const ICE_SERVERS: usize = 8;
 /// See [`ICE_SERVERS`].
 pub const ICE_SERVER_URL_BYTES: usize = 256;
+
+// The signaling server. Those that a server's operator may change are defaults.
+
+/// Connections one server holds at once: two thousand rooms of ten, in a few hundred MiB.
+pub const SERVER_CONNECTIONS: u32 = 20_000;
+
+/// Connections that have not said hello yet; further ones wait in the listening queue.
+pub const PENDING_CONNECTIONS: u32 = 256;
+
+/// From the arrival of a connection to its hello, TLS and HTTP included. Milliseconds.
+pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
+
+/// Connections at once from one source: a public IPv4 address or an IPv6 /64. A household or small office.
+pub const SOURCE_CONNECTIONS: u32 = 32;
+
+/// New connections of one source per minute, and how many may come at once (all devices of an office after an outage).
+pub const SOURCE_NEW_PER_MINUTE: u32 = 20;
+/// See [`SOURCE_NEW_PER_MINUTE`].
+pub const SOURCE_NEW_BURST: u32 = 40;
+
+/// An IPv6 /48 holds 65,536 sources, all of which may be one person's: together they get as much as this many.
+pub const SITE_SOURCES: u32 = 8;
+
+/// Sources a server keeps count of: some 10 MiB. A further one is refused until others are forgotten.
+pub const SOURCES_REMEMBERED: usize = 100_000;
+
+/// Messages one socket may send at once, and per minute from then on. One connection takes about a dozen.
+pub const MESSAGES_BURST: u32 = 120;
+/// See [`MESSAGES_BURST`].
+pub const MESSAGES_PER_MINUTE: u32 = 120;
+
+/// Refused messages (invalid, out of order, too many) after which a socket is closed, and how many per minute are
+/// forgotten.
+pub const REFUSALS_BURST: u32 = 16;
+/// See [`REFUSALS_BURST`].
+pub const REFUSALS_PER_MINUTE: u32 = 6;
+
+/// Messages and bytes that wait for one socket; who reads more slowly than that is cut.
+pub const QUEUE_MESSAGES: usize = 64;
+/// See [`QUEUE_MESSAGES`].
+pub const QUEUE_BYTES: usize = 256 * 1024;
+
+/// One write to a socket may block for this long. Milliseconds.
+pub const BLOCKED_WRITE_MS: u64 = 10_000;
+
+/// A socket is pinged this often: below the 30 s after which the strictest address translators forget it. Milliseconds.
+pub const PING_INTERVAL_MS: u64 = 25_000;
+
+/// A socket that was silent for this long, pings included, is dead. Milliseconds.
+pub const SILENCE_TIMEOUT_MS: u64 = 60_000;
+
+/// A server that stops gives its sockets this long to close. Milliseconds.
+pub const DRAIN_TIMEOUT_MS: u64 = 5_000;
+
+/// Read buffer of one WebSocket in bytes. Most clients are idle, and this is what an idle one costs.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Send and receive buffers of one socket in the kernel, in bytes: else a client that does not read is noticed
+/// only after megabytes.
+pub const SOCKET_KERNEL_BUFFER_BYTES: u32 = 64 * 1024;
