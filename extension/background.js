@@ -1,0 +1,74 @@
+// The service worker. Registers every listener at once, as the browser demands, and hands the events on when the
+// program has loaded. No decisions here, but for the one that would come too late there: asking for a permission.
+
+import init, * as program from "./wasm/background.js";
+
+const loaded = init();
+
+/** Makes a listener that hands its event on to a function of the program. */
+const on = (name) => (...args) => loaded.then(() => program[name](...args));
+
+chrome.runtime.onInstalled.addListener(on("started"));
+chrome.runtime.onStartup.addListener(on("started"));
+
+chrome.runtime.onMessage.addListener((message, _sender, respond) => {
+  if (JSON.parse(message).to !== "background") return false;
+  loaded
+    .then(() => program.message(message))
+    .catch((error) => console.error(error))
+    .then(respond);
+  return true;
+});
+
+chrome.storage.onChanged.addListener((changes, area) =>
+  loaded.then(() => program.storage_changed(area, Object.keys(changes))),
+);
+
+chrome.contextMenus.onClicked.addListener((info, tab) => {
+  const asked = askForHost(info, tab);
+  loaded
+    .then(() => asked)
+    .then(() => program.menu_clicked(JSON.stringify({ ...info, title: tab?.title ?? "" })));
+});
+
+chrome.notifications.onClicked.addListener(on("notification_clicked"));
+chrome.notifications.onButtonClicked.addListener(on("notification_button_clicked"));
+chrome.notifications.onClosed.addListener(on("notification_closed"));
+
+chrome.downloads.onChanged.addListener((delta) => {
+  if (delta.state) loaded.then(() => program.download_ended(delta.id));
+});
+
+self.addEventListener("message", (event) => {
+  const { download, name, bytes, stream } = event.data;
+  const taken = loaded.then(() => {
+    program.take_stream(download, name, bytes, stream);
+    (event.ports[0] ?? event.source).postMessage({ download });
+  });
+  event.waitUntil(taken);
+});
+
+self.addEventListener("fetch", (event) => {
+  const { origin, pathname } = new URL(event.request.url);
+  if (origin === location.origin && pathname.startsWith("/download/")) {
+    event.respondWith(loaded.then(() => program.answer_download(pathname)));
+  }
+});
+
+/**
+ * Asks for access to the host of an image, video, audio or linked file that a person wants to send, for a click's right
+ * to ask is lost after the first wait. Says nothing about the answer: fetching shows what can be had. The page's own
+ * origin needs no question: the click has opened it.
+ */
+async function askForHost({ menuItemId, srcUrl, linkUrl }, tab) {
+  const kind = menuItemId.split(":")[0];
+  const wanted = { image: srcUrl, video: srcUrl, audio: srcUrl, file: linkUrl }[kind];
+  const origin = webOrigin(wanted);
+  if (!origin || origin === webOrigin(tab?.url)) return;
+  await chrome.permissions.request({ origins: [`${origin}/*`] }).catch(() => false);
+}
+
+/** The origin of an http or https URL. */
+function webOrigin(url) {
+  return /^https?:/.test(url) && URL.canParse(url) ? new URL(url).origin : undefined;
+}

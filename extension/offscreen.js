@@ -1,0 +1,5 @@
+// The offscreen document: starts the engine.
+
+import init from "./wasm/offscreen.js";
+
+init();
