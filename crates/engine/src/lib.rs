@@ -13,46 +13,23 @@
 //! Wrong input from a peer or a server ends with a code, never with a panic.
 #![forbid(unsafe_code)]
 
+mod commands;
+mod connection;
+mod engine;
+mod flow;
+mod frames;
 mod io;
+mod outbox;
+mod presence;
+mod receiving;
+mod sending;
+mod session;
+mod sessions;
+mod signaling;
+mod speed;
+mod transfer;
 
-pub use io::{Channel, ConnectionKey, ConnectionState, FileFailure, FileKey, Input, Output, ReadKey, Time};
-
-/// The state machine. See the crate's documentation for the contract with its driver.
-#[derive(Debug)]
-pub struct Engine {}
-
-impl Engine {
-    /// A new engine that has heard nothing yet. `seed` must be random: ids and back-off derive from it.
-    pub fn new(seed: [u8; 32], now: Time) -> Self {
-        let _ = (seed, now);
-        Self {}
-    }
-    /// Takes one input.
-    pub fn handle(&mut self, now: Time, input: Input<'_>) {
-        let _ = (now, input);
-    }
-    /// The next thing to do.
-    pub fn poll(&mut self) -> Option<Output> {
-        None
-    }
-    /// When [`Input::Tick`] is due.
-    pub fn deadline(&self) -> Option<Time> {
-        None
-    }
-    /// Changes whenever a new snapshot would differ in more than speeds.
-    pub fn revision(&self) -> u64 {
-        0
-    }
-    /// All that there is to show.
-    pub fn snapshot(&self, now: Time) -> tabferry_protocol::host::Snapshot {
-        let _ = now;
-        tabferry_protocol::host::Snapshot {
-            device: None,
-            connection: tabferry_protocol::host::ConnectionView::Connecting,
-            devices: Vec::new(),
-            incoming: Vec::new(),
-            transfers: Vec::new(),
-            items: Vec::new(),
-        }
-    }
-}
+pub use engine::Engine;
+pub use io::{
+    Channel, ConnectionKey, ConnectionState, FileFailure, FileKey, Input, Output, ReadKey, Time,
+};

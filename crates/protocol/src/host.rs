@@ -59,6 +59,9 @@ pub enum Command {
         source: SourceId,
         /// Why.
         code: Code,
+        /// What to send in its place, for example its link; the transfer fails if there is nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead: Option<PlainItem>,
     },
     /// Say yes to a proposal.
     Accept {

@@ -1,0 +1,241 @@
+//! What a person asks, turned into transfers and answers.
+
+use tabferry_protocol::card::DeviceName;
+use tabferry_protocol::code::Code;
+use tabferry_protocol::host::{Command, DeviceView, PlainItem, Settings, Subject, TransferState};
+use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
+use tabferry_protocol::limits::OPEN_TRANSFERS;
+use tabferry_protocol::manifest::Item;
+use tabferry_protocol::name::{ReceivedName, cut_to_bytes};
+
+use crate::engine::Engine;
+use crate::io::Output;
+use crate::sending::{Content, Sending};
+use crate::transfer::{Body, Transfer, plain_subject, subject};
+
+impl Engine {
+    pub(crate) fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Configure(settings) => self.configure(settings),
+            Command::Reconnect => self.reconnect(),
+            Command::SendItem { to, item } => self.send_item(to, item),
+            Command::SendFiles { to, files } => self.send(to, Content::Files(files)),
+            Command::Prepare { to, name, source } => self.prepare(to, &name, source),
+            Command::Prepared { file } => self.prepared(file.source, Content::Files(vec![file])),
+            Command::PrepareFailed {
+                source,
+                code,
+                instead,
+            } => match instead.map(Item::try_from) {
+                Some(Ok(item)) => self.prepared(source, Content::Items(vec![item])),
+                Some(Err(_)) | None => self.prepare_failed(source, code),
+            },
+            Command::Accept { transfer } => self.accept(transfer),
+            Command::Decline { transfer } => self.decline(transfer),
+            Command::Cancel { transfer } => self.cancel(transfer),
+            Command::Dismiss { transfer } => {
+                if self
+                    .transfers
+                    .get(&transfer)
+                    .is_some_and(|known| !known.is_live())
+                {
+                    self.transfers.remove(&transfer);
+                    self.out.changed();
+                }
+            }
+            Command::DismissItem { item } => {
+                self.items.retain(|known| known.id != item);
+                self.out.changed();
+            }
+        }
+    }
+
+    fn configure(&mut self, settings: Settings) {
+        let server_changed = self
+            .settings
+            .as_ref()
+            .is_none_or(|known| known.server != settings.server);
+        let card_changed = self
+            .settings
+            .as_ref()
+            .is_none_or(|known| known.device != settings.device);
+        let settings = self.settings.insert(settings);
+        if server_changed {
+            self.presence.clear();
+            self.signaling.connect(self.now, settings, &mut self.out);
+        } else if card_changed {
+            self.signaling.send_update(settings, &mut self.out);
+        }
+        self.out.changed();
+    }
+
+    fn reconnect(&mut self) {
+        if let Some(settings) = self
+            .settings
+            .as_ref()
+            .filter(|_| !self.signaling.is_online())
+        {
+            self.signaling.connect(self.now, settings, &mut self.out);
+        }
+    }
+
+    fn send_item(&mut self, to: DeviceId, item: PlainItem) {
+        let shown = plain_subject(&item);
+        match Item::try_from(item) {
+            Ok(item) => self.send(to, Content::Items(vec![item])),
+            Err(code) => {
+                let nothing = Sending::new(Content::Items(Vec::new()));
+                let id = self.add_sending(to, nothing, TransferState::Connecting, Some(shown));
+                self.end(id, TransferState::Failed { code });
+            }
+        }
+    }
+
+    fn send(&mut self, to: DeviceId, content: Content) {
+        let id = self.add_sending(to, Sending::new(content), TransferState::Connecting, None);
+        self.begin(id);
+    }
+
+    fn prepare(&mut self, to: DeviceId, name: &str, source: SourceId) {
+        let name = ReceivedName::from_proposed(name).to_string();
+        let shown = Subject::Files { name, count: 1 };
+        let sending = Sending::new(Content::Preparing(source));
+        self.add_sending(to, sending, TransferState::Preparing, Some(shown));
+    }
+
+    /// Goes on with a transfer that was being prepared; lets go of the file if that has ended meanwhile.
+    fn prepared(&mut self, source: SourceId, content: Content) {
+        let Some(transfer) = self
+            .transfers
+            .values_mut()
+            .find(|transfer| transfer.prepares(source))
+        else {
+            self.out.push(Output::ReleaseSource { source });
+            return;
+        };
+        let id = transfer.id;
+        if matches!(content, Content::Items(_)) {
+            self.out.push(Output::ReleaseSource { source });
+        }
+        let sending = Sending::new(content);
+        if let Ok(manifest) = sending.manifest() {
+            transfer.subject = subject(&manifest);
+        }
+        transfer.bytes = sending.bytes();
+        transfer.body = Some(Body::Send(sending));
+        transfer.state = TransferState::Connecting;
+        self.out.changed();
+        self.begin(id);
+    }
+
+    fn prepare_failed(&mut self, source: SourceId, code: Code) {
+        let prepared = self
+            .transfers
+            .values()
+            .find(|transfer| transfer.prepares(source))
+            .map(|transfer| transfer.id);
+        if let Some(id) = prepared {
+            self.end(id, TransferState::Failed { code });
+        }
+    }
+
+    fn add_sending(
+        &mut self,
+        to: DeviceId,
+        sending: Sending,
+        state: TransferState,
+        shown: Option<Subject>,
+    ) -> TransferId {
+        let id = TransferId(self.out.key());
+        let subject = shown.or_else(|| sending.manifest().ok().map(|manifest| subject(&manifest)));
+        let subject = subject.unwrap_or_else(|| sending.unsendable_subject());
+        let device = self.device_view(to);
+        self.transfers.insert(
+            id,
+            Transfer::new(id, device, subject, state, Body::Send(sending), self.now),
+        );
+        self.out.changed();
+        id
+    }
+
+    /// Checks a transfer of ours and finds the peer for it.
+    fn begin(&mut self, id: TransferId) {
+        let open = self
+            .transfers
+            .values()
+            .filter(|transfer| transfer.is_live())
+            .count();
+        let manifest = self
+            .transfers
+            .get_mut(&id)
+            .and_then(Transfer::sending)
+            .map(|sending| sending.manifest());
+        match manifest {
+            Some(Err(code)) => self.end(id, TransferState::Failed { code }),
+            Some(Ok(_)) if open > OPEN_TRANSFERS => {
+                self.end(id, TransferState::Failed { code: Code::Busy })
+            }
+            Some(Ok(_)) => self.find_session(id),
+            None => {}
+        }
+    }
+
+    /// What we know of a device, if only its id.
+    fn device_view(&self, id: DeviceId) -> DeviceView {
+        let unnamed = || {
+            let text = id.to_string();
+            #[expect(
+                clippy::expect_used,
+                reason = "the text of an id is visible, and short enough"
+            )]
+            let name = DeviceName::from_typed(cut_to_bytes(&text, 8))
+                .expect("an id's text is a valid name");
+            DeviceView {
+                id,
+                name,
+                kind: tabferry_protocol::card::DeviceKind::Other,
+            }
+        };
+        self.known.get(&id).cloned().unwrap_or_else(unnamed)
+    }
+
+    fn accept(&mut self, id: TransferId) {
+        let Some(transfer) = self
+            .transfers
+            .get_mut(&id)
+            .filter(|transfer| transfer.is_pending())
+        else {
+            return;
+        };
+        if let Some(receiving) = transfer.receiving() {
+            receiving.accepted = true;
+        }
+        transfer.moved_at = self.now;
+        let session = transfer.session;
+        self.out
+            .event(tabferry_protocol::host::Event::ProposalEnded { transfer: id });
+        self.out.changed();
+        if let Some(session) = session {
+            self.start_queued(session);
+        }
+    }
+
+    fn decline(&mut self, id: TransferId) {
+        if self.transfers.get(&id).is_some_and(Transfer::is_pending) {
+            self.send_decline(id, Code::Declined);
+            self.end(
+                id,
+                TransferState::Declined {
+                    code: Code::Declined,
+                },
+            );
+        }
+    }
+
+    fn cancel(&mut self, id: TransferId) {
+        if self.transfers.get(&id).is_some_and(Transfer::is_live) {
+            self.send_cancel(id, Code::Cancelled);
+            self.end(id, TransferState::Cancelled { here: true });
+        }
+    }
+}

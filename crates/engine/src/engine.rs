@@ -1,0 +1,174 @@
+//! The machine itself: all state, where inputs go, what time brings, what there is to show. The rules of each part are
+//! in its own file.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tabferry_protocol::code::Code;
+use tabferry_protocol::host::{DeviceView, ItemView, Settings, Snapshot};
+use tabferry_protocol::id::{DeviceId, TransferId};
+
+use crate::flow::Read;
+use crate::io::{Input, Output, ReadKey, Time};
+use crate::outbox::Outbox;
+use crate::presence::Presence;
+use crate::session::{Session, SessionKey};
+use crate::signaling::Signaling;
+use crate::transfer::Transfer;
+
+/// The state machine. See the crate's documentation for the contract with its driver.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) now: Time,
+    pub(crate) settings: Option<Settings>,
+    pub(crate) signaling: Signaling,
+    pub(crate) presence: Presence,
+    /// Devices seen since the start, for the names of those that have left.
+    pub(crate) known: BTreeMap<DeviceId, DeviceView>,
+    pub(crate) sessions: BTreeMap<SessionKey, Session>,
+    pub(crate) transfers: BTreeMap<TransferId, Transfer>,
+    /// Received pages, links and texts, oldest first.
+    pub(crate) items: VecDeque<ItemView>,
+    pub(crate) reads: BTreeMap<ReadKey, Read>,
+    pub(crate) out: Outbox,
+}
+
+impl Engine {
+    /// A new engine that has heard nothing yet. `seed` must be random: ids and back-off derive from it.
+    pub fn new(seed: [u8; 32], now: Time) -> Self {
+        Self {
+            now,
+            settings: None,
+            signaling: Signaling::new(),
+            presence: Presence::default(),
+            known: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            items: VecDeque::new(),
+            reads: BTreeMap::new(),
+            out: Outbox::new(seed),
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Command(command) => self.handle_command(command),
+            Input::SignalingOpened => {
+                if let Some(settings) = &self.settings {
+                    self.signaling.handle_opened(settings, &mut self.out);
+                }
+            }
+            Input::SignalingReceived(text) => self.handle_signaling_received(text),
+            Input::SignalingClosed(problem) => {
+                let was_online = self.signaling.is_online();
+                self.signaling
+                    .handle_closed(self.now, problem, &mut self.out);
+                self.forget_presence_if_lost(was_online);
+            }
+            Input::LocalDescription { connection, sdp } => {
+                self.handle_local_description(connection, sdp)
+            }
+            Input::LocalCandidate {
+                connection,
+                candidate,
+            } => self.handle_local_candidate(connection, candidate),
+            Input::ConnectionChanged { connection, state } => {
+                self.handle_connection_changed(connection, state)
+            }
+            Input::ChannelsOpened { connection } => self.handle_channels_opened(connection),
+            Input::ConnectionEnded { connection } => self.handle_connection_ended(connection),
+            Input::Frame {
+                connection,
+                channel,
+                bytes,
+            } => self.handle_frame(connection, channel, bytes),
+            Input::Chunk {
+                read,
+                data,
+                buffered,
+            } => self.handle_chunk(read, data, buffered),
+            Input::ReadFailed { read } => self.handle_read_failed(read),
+            Input::BufferedLow { connection } => self.handle_buffered_low(connection),
+            Input::Written { file, bytes } => self.handle_written(file, bytes),
+            Input::Stored { file, stored } => self.handle_stored(file, stored),
+            Input::FileFailed { file, failure } => self.handle_file_failed(file, failure),
+            Input::Tick => self.tick(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop()
+    }
+
+    /// When [`Input::Tick`] is due.
+    pub fn deadline(&self) -> Option<Time> {
+        let sessions = self
+            .sessions
+            .keys()
+            .filter_map(|key| self.session_deadline(*key));
+        let transfers = self
+            .transfers
+            .values()
+            .filter_map(|transfer| transfer.expiry().map(|(at, _)| at));
+        self.signaling
+            .deadline()
+            .into_iter()
+            .chain(sessions)
+            .chain(transfers)
+            .min()
+    }
+
+    fn tick(&mut self) {
+        if let Some(settings) = &self.settings {
+            let was_online = self.signaling.is_online();
+            self.signaling.tick(self.now, settings, &mut self.out);
+            self.forget_presence_if_lost(was_online);
+        }
+        let sessions: Vec<_> = self.sessions.keys().copied().collect();
+        for key in sessions {
+            self.tick_session(key);
+        }
+        let expired: Vec<(TransferId, Code)> = self
+            .transfers
+            .values()
+            .filter_map(|transfer| {
+                let (at, code) = transfer.expiry()?;
+                (at <= self.now).then_some((transfer.id, code))
+            })
+            .collect();
+        for (id, code) in expired {
+            self.fail(id, code);
+        }
+    }
+
+    /// Changes whenever a new snapshot would differ in more than speeds.
+    pub fn revision(&self) -> u64 {
+        self.out.revision()
+    }
+
+    /// All that there is to show.
+    pub fn snapshot(&self, now: Time) -> Snapshot {
+        let own = self.settings.as_ref().map(|settings| settings.device.id);
+        let (pending, others): (Vec<&Transfer>, Vec<&Transfer>) = self
+            .transfers
+            .values()
+            .partition(|transfer| transfer.is_pending());
+        Snapshot {
+            device: self
+                .settings
+                .as_ref()
+                .map(|settings| settings.device.clone()),
+            connection: self.signaling.view(),
+            devices: self.presence.devices(own),
+            incoming: pending.into_iter().filter_map(Transfer::proposal).collect(),
+            transfers: others
+                .into_iter()
+                .rev()
+                .map(|transfer| transfer.view(now))
+                .collect(),
+            items: self.items.iter().rev().cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! How bytes move and transfers end: turns among the transfers of a session, reads of sources, reports of the storage.
+
+use tabferry_protocol::code::Code;
+use tabferry_protocol::frame::{BulkHeader, Cancel, ControlFrame, Decline, EntryStored, Role};
+use tabferry_protocol::host::{Event, StoredFile, TransferState};
+use tabferry_protocol::id::TransferId;
+use tabferry_protocol::limits::{
+    ACTIVE_TRANSFERS, BUFFERED_HIGH_BYTES, KEPT_TRANSFERS, READS_AHEAD,
+};
+
+use crate::engine::Engine;
+use crate::io::{ConnectionKey, FileFailure, FileKey, Output, ReadKey};
+use crate::session::SessionKey;
+use crate::transfer::{Body, Transfer};
+
+/// A read that was asked for and not answered in full.
+#[derive(Debug)]
+pub(crate) struct Read {
+    session: SessionKey,
+    transfer: TransferId,
+    entry: u32,
+    remaining: u64,
+}
+
+impl Read {
+    pub(crate) fn belongs_to(&self, transfer: TransferId) -> bool {
+        self.transfer == transfer
+    }
+}
+
+impl Engine {
+    /// Asks for reads until enough are on their way, giving each transfer its turn.
+    pub(crate) fn pump(&mut self, session: SessionKey) {
+        while self
+            .reads
+            .values()
+            .filter(|read| read.session == session)
+            .count()
+            < READS_AHEAD
+        {
+            if !self.read_once(session) {
+                break;
+            }
+        }
+    }
+
+    fn read_once(&mut self, key: SessionKey) -> bool {
+        let Some(connection) = self
+            .sessions
+            .get_mut(&key)
+            .and_then(|session| session.connection.as_mut())
+        else {
+            return false;
+        };
+        if !connection.open || connection.paused {
+            return false;
+        }
+        let mut turns: Vec<(_, TransferId)> = connection
+            .outgoing
+            .iter()
+            .map(|(wire, id)| (*wire, *id))
+            .collect();
+        turns.sort_by_key(|(_, id)| (Some(*id) <= connection.last_turn, *id));
+        for (wire, id) in turns {
+            let Some(sending) = self.transfers.get_mut(&id).and_then(Transfer::sending) else {
+                continue;
+            };
+            for frame in sending.skip_empty(wire) {
+                connection.send(&frame, &mut self.out);
+            }
+            let Some(next) = sending.next_read() else {
+                continue;
+            };
+            connection.last_turn = Some(id);
+            let read = ReadKey(self.out.key());
+            self.reads.insert(
+                read,
+                Read {
+                    session: key,
+                    transfer: id,
+                    entry: next.entry,
+                    remaining: next.bytes,
+                },
+            );
+            self.out.push(Output::Read {
+                read,
+                source: next.source,
+                offset: next.offset,
+                bytes: next.bytes,
+            });
+            return true;
+        }
+        false
+    }
+
+    pub(crate) fn handle_chunk(&mut self, key: ReadKey, data: &[u8], buffered: u64) {
+        let Some(read) = self.reads.get_mut(&key) else {
+            return;
+        };
+        let length = data.len() as u64;
+        if length == 0 || length > read.remaining {
+            self.handle_read_failed(key);
+            return;
+        }
+        read.remaining -= length;
+        let (session, id, entry, finished) =
+            (read.session, read.transfer, read.entry, read.remaining == 0);
+        if finished {
+            self.reads.remove(&key);
+        }
+        let connection = self
+            .sessions
+            .get_mut(&session)
+            .and_then(|session| session.connection.as_mut());
+        let (Some(connection), Some(transfer)) = (connection, self.transfers.get_mut(&id)) else {
+            return;
+        };
+        transfer.moved_at = self.now;
+        let Some(wire) = transfer.wire else { return };
+        let Some((header, done)) = transfer
+            .sending()
+            .and_then(|sending| sending.handle_chunk(wire, entry, data))
+        else {
+            return;
+        };
+        self.out.push(Output::SendBulk {
+            connection: connection.key,
+            header,
+        });
+        if let Some(frame) = done {
+            connection.send(&frame, &mut self.out);
+        }
+        if buffered + BulkHeader::BYTES as u64 + length >= BUFFERED_HIGH_BYTES {
+            connection.paused = true;
+        }
+        if finished {
+            self.pump(session);
+        }
+    }
+
+    pub(crate) fn handle_read_failed(&mut self, key: ReadKey) {
+        if let Some(read) = self.reads.remove(&key) {
+            self.fail(read.transfer, Code::SourceFailed);
+        }
+    }
+
+    pub(crate) fn handle_buffered_low(&mut self, key: ConnectionKey) {
+        if let Some(session) = self.session_of(key) {
+            if let Some(connection) = self.connection_mut(session) {
+                connection.paused = false;
+            }
+            self.pump(session);
+        }
+    }
+
+    fn receiver_of(&mut self, file: FileKey) -> Option<&mut Transfer> {
+        self.transfers
+            .values_mut()
+            .find(|transfer| matches!(&transfer.body, Some(Body::Receive(receiving)) if receiving.has_file(file)))
+    }
+
+    pub(crate) fn handle_written(&mut self, file: FileKey, bytes: u64) {
+        let now = self.now;
+        let Some(transfer) = self.receiver_of(file) else {
+            return;
+        };
+        let credit = transfer
+            .receiving()
+            .and_then(|receiving| receiving.handle_written(file, bytes));
+        transfer.moved(now);
+        let session = transfer.session;
+        self.out.changed();
+        if let (Some(credit), Some(session)) = (credit, session) {
+            self.send_frame(session, &credit);
+        }
+    }
+
+    pub(crate) fn handle_stored(&mut self, file: FileKey, stored: StoredFile) {
+        let now = self.now;
+        let Some(transfer) = self.receiver_of(file) else {
+            return;
+        };
+        let Some(receiving) = transfer.receiving() else {
+            return;
+        };
+        let Some(entry) = receiving.handle_stored(file) else {
+            return;
+        };
+        let complete = receiving.is_complete();
+        transfer.stored = Some(stored);
+        transfer.moved(now);
+        let (id, session, wire) = (transfer.id, transfer.session, transfer.wire);
+        self.out.changed();
+        if let (Some(session), Some(wire)) = (session, wire) {
+            self.send_frame(
+                session,
+                &ControlFrame::EntryStored(EntryStored {
+                    transfer: wire,
+                    entry,
+                }),
+            );
+        }
+        if complete {
+            self.end(id, TransferState::Done);
+        }
+    }
+
+    pub(crate) fn handle_file_failed(&mut self, file: FileKey, failure: FileFailure) {
+        let Some(id) = self.receiver_of(file).map(|transfer| transfer.id) else {
+            return;
+        };
+        match failure {
+            FileFailure::Interrupted => self.restart_file(id, file),
+            FileFailure::Cancelled => {
+                self.send_cancel(id, Code::Cancelled);
+                self.end(id, TransferState::Cancelled { here: true });
+            }
+            FileFailure::Full | FileFailure::Refused => self.fail(id, failure.into()),
+        }
+    }
+
+    fn restart_file(&mut self, id: TransferId, file: FileKey) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let (session, now) = (transfer.session, self.now);
+        let Some(Body::Receive(receiving)) = &mut transfer.body else {
+            return;
+        };
+        let accept = receiving.restart(file, &mut self.out);
+        transfer.moved(now);
+        transfer.speed.restart(now, transfer.bytes_done);
+        self.out.changed();
+        match (accept, session) {
+            (Some(accept), Some(session)) => self.send_frame(session, &accept),
+            _ => self.fail(id, Code::StorageFailed),
+        }
+    }
+
+    /// Starts accepted transfers of a session that wait for their turn.
+    pub(crate) fn start_queued(&mut self, session: SessionKey) {
+        let of_session =
+            |transfer: &&mut Transfer| transfer.session == Some(session) && transfer.is_live();
+        let running = self
+            .transfers
+            .values_mut()
+            .filter(of_session)
+            .filter_map(Transfer::receiving)
+            .filter(|receiving| receiving.is_running())
+            .count();
+        let mut accepts = Vec::new();
+        let queued = self
+            .transfers
+            .values_mut()
+            .filter(of_session)
+            .filter(|transfer| transfer.is_queued());
+        for transfer in queued.take(ACTIVE_TRANSFERS.saturating_sub(running)) {
+            transfer.state = TransferState::Running;
+            transfer.moved(self.now);
+            accepts.extend(transfer.receiving().map(|receiving| receiving.start(0)));
+        }
+        for accept in accepts {
+            self.send_frame(session, &accept);
+            self.out.changed();
+        }
+    }
+
+    /// Ends a transfer by a failure of this end and tells the other.
+    pub(crate) fn fail(&mut self, id: TransferId, code: Code) {
+        self.send_cancel(id, code);
+        self.end(id, TransferState::Failed { code });
+    }
+
+    pub(crate) fn send_cancel(&mut self, id: TransferId, code: Code) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        let role = if matches!(transfer.body, Some(Body::Send(_))) {
+            Role::Sender
+        } else {
+            Role::Receiver
+        };
+        if let (Some(session), Some(wire)) = (transfer.session, transfer.wire) {
+            self.send_frame(
+                session,
+                &ControlFrame::Cancel(Cancel {
+                    transfer: wire,
+                    role,
+                    code,
+                }),
+            );
+        }
+    }
+
+    pub(crate) fn send_decline(&mut self, id: TransferId, code: Code) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        if let (Some(session), Some(wire)) = (transfer.session, transfer.wire) {
+            self.send_frame(
+                session,
+                &ControlFrame::Decline(Decline {
+                    transfer: wire,
+                    code,
+                }),
+            );
+        }
+    }
+
+    /// Ends a transfer here: lets go of all it holds, says so once, and lets the next ones move up.
+    pub(crate) fn end(&mut self, id: TransferId, state: TransferState) {
+        let Some(transfer) = self
+            .transfers
+            .get_mut(&id)
+            .filter(|transfer| transfer.is_live())
+        else {
+            return;
+        };
+        if transfer.is_pending() {
+            self.out.event(Event::ProposalEnded { transfer: id });
+        }
+        transfer.state = state;
+        match transfer.body.take() {
+            Some(Body::Send(sending)) => {
+                for source in sending.sources() {
+                    self.out.push(Output::ReleaseSource { source });
+                }
+            }
+            Some(Body::Receive(mut receiving)) => receiving.abort(&mut self.out),
+            None => {}
+        }
+        if state == TransferState::Done {
+            transfer.bytes_done = transfer.bytes;
+        }
+        self.out.event(Event::TransferEnded {
+            transfer: transfer.view(self.now),
+        });
+        self.out.changed();
+        let (session, wire) = (transfer.session.take(), transfer.wire.take());
+        self.reads.retain(|_, read| read.transfer != id);
+        self.forget_oldest_ended();
+        let Some(key) = session else { return };
+        if let Some(session) = self.sessions.get_mut(&key) {
+            session.idle_since = self.now;
+            if let (Some(connection), Some(wire)) = (session.connection.as_mut(), wire) {
+                connection
+                    .outgoing
+                    .retain(|known, known_id| (*known, *known_id) != (wire, id));
+                connection
+                    .incoming
+                    .retain(|known, known_id| (*known, *known_id) != (wire, id));
+            }
+        }
+        self.start_queued(key);
+        self.propose_waiting(key);
+        self.pump(key);
+    }
+
+    fn forget_oldest_ended(&mut self) {
+        let ended: Vec<TransferId> = self
+            .transfers
+            .values()
+            .filter(|transfer| !transfer.is_live())
+            .map(|transfer| transfer.id)
+            .collect();
+        for id in ended
+            .iter()
+            .take(ended.len().saturating_sub(KEPT_TRANSFERS))
+        {
+            self.transfers.remove(id);
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! What a peer's frames mean. A frame that breaks a rule ends the session with the code that says which.
+
+use tabferry_protocol::code::Code;
+use tabferry_protocol::frame::{
+    Accept, BulkHeader, Cancel, Close, ControlFrame, Decline, EntryDone, EntryStored, Hello,
+    Propose, Role, proposal,
+};
+use tabferry_protocol::host::{Event, ItemView, TransferState};
+use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
+use tabferry_protocol::limits::{
+    KEPT_ITEMS, OPEN_TRANSFERS, PENDING_PROPOSALS, PROPOSAL_TIMEOUT_MS,
+};
+use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
+
+use crate::engine::Engine;
+use crate::io::{Channel, ConnectionKey};
+use crate::receiving::{Collecting, Receiving};
+use crate::session::SessionKey;
+use crate::transfer::{Body, Transfer, subject};
+
+impl Engine {
+    pub(crate) fn handle_frame(
+        &mut self,
+        connection: ConnectionKey,
+        channel: Channel,
+        bytes: &[u8],
+    ) {
+        let Some(session) = self.session_of(connection) else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.probe_until = None;
+        }
+        let handled = match channel {
+            Channel::Control => match ControlFrame::decode(bytes) {
+                Ok(frame) => self.handle_control(session, frame),
+                Err(_) => Err(Code::InvalidFrame),
+            },
+            Channel::Bulk => match BulkHeader::decode(bytes) {
+                Ok((header, data)) => self.handle_bulk(session, header, data),
+                Err(_) => Err(Code::InvalidFrame),
+            },
+        };
+        if let Err(code) = handled {
+            self.close_session(session, code);
+        }
+    }
+
+    fn handle_control(&mut self, session: SessionKey, frame: ControlFrame) -> Result<(), Code> {
+        match frame {
+            ControlFrame::Hello(hello) => return self.handle_hello(session, &hello),
+            ControlFrame::Close(Close { code }) => {
+                self.end_session(session, code);
+                return Ok(());
+            }
+            ControlFrame::Unknown(_) => return Ok(()),
+            _ => {}
+        }
+        if !self
+            .sessions
+            .get(&session)
+            .is_some_and(|session| session.is_open())
+        {
+            return Err(Code::PeerMisbehaved);
+        }
+        match frame {
+            ControlFrame::Propose(propose) => self.handle_propose(session, propose),
+            ControlFrame::Entries(entries) => {
+                self.handle_entries(session, entries.transfer, entries.entries)
+            }
+            ControlFrame::Accept(accept) => self.handle_accept(session, accept),
+            ControlFrame::Decline(decline) => self.handle_decline(session, decline),
+            ControlFrame::Credit(credit) => {
+                self.handle_receiver_report(session, credit.transfer, |transfer| {
+                    let sending = transfer.sending().ok_or(Code::PeerMisbehaved)?;
+                    sending.credit(credit.epoch, credit.bytes)?;
+                    Ok(false)
+                })
+            }
+            ControlFrame::EntryStored(EntryStored { transfer, entry }) => self
+                .handle_receiver_report(session, transfer, |transfer| {
+                    transfer
+                        .sending()
+                        .ok_or(Code::PeerMisbehaved)?
+                        .entry_stored(entry)
+                }),
+            ControlFrame::EntryDone(done) => self.handle_entry_done(session, done),
+            ControlFrame::Cancel(cancel) => {
+                self.handle_cancel(session, cancel);
+                Ok(())
+            }
+            ControlFrame::Ping => {
+                self.send_frame(session, &ControlFrame::Pong);
+                Ok(())
+            }
+            ControlFrame::Pong
+            | ControlFrame::Hello(_)
+            | ControlFrame::Close(_)
+            | ControlFrame::Unknown(_) => Ok(()),
+        }
+    }
+
+    fn handle_hello(&mut self, key: SessionKey, hello: &Hello) -> Result<(), Code> {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return Ok(());
+        };
+        let Some(connection) = session.connection.as_mut() else {
+            return Ok(());
+        };
+        if connection.open || hello.device.id != session.device.id {
+            return Err(Code::PeerMisbehaved);
+        }
+        if hello.versions.common().is_none() {
+            return Err(Code::Incompatible);
+        }
+        connection.open = true;
+        session.wanted_since = None;
+        session.retry_at = None;
+        session.idle_since = now;
+        self.propose_waiting(key);
+        Ok(())
+    }
+
+    /// Proposes what waits for a session, as far as the receiver takes it.
+    pub(crate) fn propose_waiting(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        let Some(connection) = session
+            .connection
+            .as_mut()
+            .filter(|connection| connection.open)
+        else {
+            return;
+        };
+        let of_session = |transfer: &&mut Transfer| transfer.session == Some(key);
+        let unanswered = self
+            .transfers
+            .values_mut()
+            .filter(of_session)
+            .filter(|transfer| transfer.is_unanswered())
+            .count();
+        let mut room = PENDING_PROPOSALS.saturating_sub(unanswered);
+        for transfer in self
+            .transfers
+            .values_mut()
+            .filter(of_session)
+            .filter(|transfer| transfer.is_waiting())
+        {
+            let Some(sending) = transfer.sending() else {
+                continue;
+            };
+            if !sending.is_inline() {
+                let Some(left) = room.checked_sub(1) else {
+                    continue;
+                };
+                room = left;
+            }
+            // A manifest that breaks a limit ended before it got a session.
+            let Ok(manifest) = sending.manifest() else {
+                continue;
+            };
+            sending.proposals += 1;
+            let wire = connection.draw_wire_id();
+            for frame in proposal(wire, manifest) {
+                connection.send(&frame, &mut self.out);
+            }
+            connection.outgoing.insert(wire, transfer.id);
+            transfer.wire = Some(wire);
+            transfer.state = TransferState::Proposed;
+            transfer.moved_at = self.now;
+            self.out.changed();
+        }
+    }
+
+    fn handle_propose(&mut self, key: SessionKey, propose: Propose) -> Result<(), Code> {
+        let now = self.now;
+        let pending = self
+            .transfers
+            .values()
+            .filter(|it| it.session == Some(key) && it.is_pending())
+            .count();
+        let open = self
+            .transfers
+            .values()
+            .filter(|transfer| transfer.is_live())
+            .count();
+        let connection = self.connection_mut(key).ok_or(Code::PeerMisbehaved)?;
+        if propose.transfer.0 <= connection.last_incoming {
+            return Err(Code::PeerMisbehaved);
+        }
+        connection.last_incoming = propose.transfer.0;
+        connection
+            .collecting
+            .retain(|_, (since, _)| now.since(*since) < PROPOSAL_TIMEOUT_MS);
+        let items_only = propose
+            .entries
+            .iter()
+            .all(|entry| matches!(entry, Entry::Item(_)));
+        let full =
+            pending + connection.collecting.len() >= PENDING_PROPOSALS || open >= OPEN_TRANSFERS;
+        if full && !items_only {
+            self.refuse(key, propose.transfer, Code::Busy);
+            return Ok(());
+        }
+        let collecting = Collecting::new(propose.count);
+        connection
+            .collecting
+            .insert(propose.transfer, (now, collecting));
+        self.handle_entries(key, propose.transfer, propose.entries)
+    }
+
+    fn handle_entries(
+        &mut self,
+        key: SessionKey,
+        wire: WireTransferId,
+        page: Vec<Entry>,
+    ) -> Result<(), Code> {
+        let connection = self.connection_mut(key).ok_or(Code::PeerMisbehaved)?;
+        let Some((_, collecting)) = connection.collecting.get_mut(&wire) else {
+            // The rest of a proposal that we refused; anything else was never proposed.
+            return if wire.0 <= connection.last_incoming {
+                Ok(())
+            } else {
+                Err(Code::PeerMisbehaved)
+            };
+        };
+        let complete = collecting.add(page);
+        if !matches!(complete, Ok(None)) {
+            connection.collecting.remove(&wire);
+        }
+        match complete {
+            Ok(None) => {}
+            Ok(Some(Manifest::Items(items))) => self.deliver(key, wire, items),
+            Ok(Some(Manifest::Files(files))) => self.add_receiving(key, wire, files),
+            Err(code) => self.refuse(key, wire, code),
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, key: SessionKey, transfer: WireTransferId, code: Code) {
+        self.send_frame(key, &ControlFrame::Decline(Decline { transfer, code }));
+    }
+
+    /// Pages, links and texts need no consent: they touch no disk and open nothing by themselves.
+    fn deliver(&mut self, key: SessionKey, wire: WireTransferId, items: Vec<Item>) {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        session.idle_since = self.now;
+        if !session.take_items(self.now, items.len()) {
+            self.refuse(key, wire, Code::Busy);
+            return;
+        }
+        let from = session.device.clone();
+        for (entry, item) in (0..).zip(items) {
+            let item = ItemView {
+                id: ItemId(self.out.key()),
+                from: from.clone(),
+                item: item.into(),
+            };
+            self.items.push_back(item.clone());
+            self.out.event(Event::ItemReceived { item });
+            self.send_frame(
+                key,
+                &ControlFrame::EntryStored(EntryStored {
+                    transfer: wire,
+                    entry,
+                }),
+            );
+        }
+        while self.items.len() > KEPT_ITEMS {
+            self.items.pop_front();
+        }
+        self.out.changed();
+    }
+
+    fn add_receiving(&mut self, key: SessionKey, wire: WireTransferId, files: Vec<FileEntry>) {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        let Some(connection) = session.connection.as_mut() else {
+            return;
+        };
+        let id = TransferId(self.out.key());
+        connection.incoming.insert(wire, id);
+        let device = session.device.clone();
+        let manifest = Manifest::Files(files);
+        let subject = subject(&manifest);
+        let Manifest::Files(files) = manifest else {
+            return;
+        };
+        let body = Body::Receive(Receiving::new(wire, files));
+        let mut transfer =
+            Transfer::new(id, device, subject, TransferState::Proposed, body, self.now);
+        transfer.session = Some(key);
+        transfer.wire = Some(wire);
+        if let Some(proposal) = transfer.proposal() {
+            self.out.event(Event::ProposalArrived { proposal });
+        }
+        self.transfers.insert(id, transfer);
+        self.out.changed();
+    }
+
+    /// The transfer of ours that a frame speaks of; `None` if it has ended here.
+    fn outgoing(
+        &mut self,
+        key: SessionKey,
+        wire: WireTransferId,
+    ) -> Result<Option<TransferId>, Code> {
+        let connection = self.connection_mut(key).ok_or(Code::PeerMisbehaved)?;
+        if wire.0 > connection.last_outgoing {
+            return Err(Code::PeerMisbehaved);
+        }
+        Ok(connection.outgoing.get(&wire).copied())
+    }
+
+    /// The transfer of the peer's that a frame speaks of; `None` if it has ended here.
+    fn incoming(
+        &mut self,
+        key: SessionKey,
+        wire: WireTransferId,
+    ) -> Result<Option<TransferId>, Code> {
+        let connection = self.connection_mut(key).ok_or(Code::PeerMisbehaved)?;
+        if wire.0 > connection.last_incoming {
+            return Err(Code::PeerMisbehaved);
+        }
+        Ok(connection.incoming.get(&wire).copied())
+    }
+
+    fn handle_accept(&mut self, key: SessionKey, accept: Accept) -> Result<(), Code> {
+        let Some(id) = self.outgoing(key, accept.transfer)? else {
+            return Ok(());
+        };
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return Ok(());
+        };
+        transfer
+            .sending()
+            .ok_or(Code::PeerMisbehaved)?
+            .accept(accept)?;
+        transfer.state = TransferState::Running;
+        transfer.moved(self.now);
+        transfer.speed.restart(self.now, transfer.bytes_done);
+        // What was on its way from the source belongs to the epoch before.
+        self.reads.retain(|_, read| !read.belongs_to(id));
+        self.out.changed();
+        self.propose_waiting(key);
+        self.pump(key);
+        Ok(())
+    }
+
+    fn handle_decline(&mut self, key: SessionKey, decline: Decline) -> Result<(), Code> {
+        if let Some(id) = self.outgoing(key, decline.transfer)? {
+            self.end(id, TransferState::Declined { code: decline.code });
+        }
+        Ok(())
+    }
+
+    /// Takes what a receiver reports of a transfer of ours; `report` returns whether that was its end.
+    fn handle_receiver_report(
+        &mut self,
+        key: SessionKey,
+        wire: WireTransferId,
+        report: impl FnOnce(&mut Transfer) -> Result<bool, Code>,
+    ) -> Result<(), Code> {
+        let Some(id) = self.outgoing(key, wire)? else {
+            return Ok(());
+        };
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return Ok(());
+        };
+        let complete = report(transfer)?;
+        transfer.moved(self.now);
+        self.out.changed();
+        if complete {
+            self.end(id, TransferState::Done);
+        } else {
+            self.pump(key);
+        }
+        Ok(())
+    }
+
+    fn handle_entry_done(&mut self, key: SessionKey, done: EntryDone) -> Result<(), Code> {
+        let Some(id) = self.incoming(key, done.transfer)? else {
+            return Ok(());
+        };
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return Ok(());
+        };
+        transfer.moved_at = self.now;
+        let Some(Body::Receive(receiving)) = &mut transfer.body else {
+            return Ok(());
+        };
+        let handled = receiving.handle_entry_done(done, &mut self.out);
+        self.end_if_corrupt(id, handled)
+    }
+
+    fn handle_bulk(
+        &mut self,
+        key: SessionKey,
+        header: BulkHeader,
+        data: &[u8],
+    ) -> Result<(), Code> {
+        let Some(id) = self.incoming(key, header.transfer)? else {
+            return Ok(());
+        };
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return Ok(());
+        };
+        transfer.moved_at = self.now;
+        let Some(Body::Receive(receiving)) = &mut transfer.body else {
+            return Ok(());
+        };
+        match receiving.handle_bulk(header, data, &mut self.out) {
+            Ok(Some(credit)) => {
+                self.send_frame(key, &credit);
+                Ok(())
+            }
+            handled => self.end_if_corrupt(id, handled.map(|_| ())),
+        }
+    }
+
+    /// Wrong content ends its transfer only; whatever else is wrong ends the session.
+    fn end_if_corrupt(&mut self, id: TransferId, handled: Result<(), Code>) -> Result<(), Code> {
+        match handled {
+            Err(code @ Code::DigestMismatch) => {
+                self.fail(id, code);
+                Ok(())
+            }
+            handled => handled,
+        }
+    }
+
+    fn handle_cancel(&mut self, key: SessionKey, cancel: Cancel) {
+        let Some(connection) = self.connection_mut(key) else {
+            return;
+        };
+        let id = match cancel.role {
+            Role::Sender => {
+                connection.collecting.remove(&cancel.transfer);
+                connection.incoming.get(&cancel.transfer)
+            }
+            Role::Receiver => connection.outgoing.get(&cancel.transfer),
+        };
+        if let Some(id) = id.copied() {
+            self.end(id, state_told(cancel.code));
+        }
+    }
+}
+
+/// How a transfer has ended when the other end says so with this code.
+pub(crate) fn state_told(code: Code) -> TransferState {
+    match code {
+        Code::Cancelled => TransferState::Cancelled { here: false },
+        Code::Declined => TransferState::Declined { code },
+        code => TransferState::Failed { code },
+    }
+}

@@ -1,0 +1,78 @@
+//! Who is there, as the signaling server tells it. Cards are hints; nothing here is proven.
+
+use std::collections::BTreeMap;
+
+use tabferry_protocol::card::EndpointKind;
+use tabferry_protocol::host::DeviceView;
+use tabferry_protocol::id::{DeviceId, PeerId};
+use tabferry_protocol::signaling::Peer;
+
+/// The peers of our rooms.
+#[derive(Debug, Default)]
+pub(crate) struct Presence {
+    /// Each with the order of its arrival: a device that came back is reached through its newest peer.
+    peers: BTreeMap<PeerId, (u64, Peer)>,
+    arrivals: u64,
+}
+
+impl Presence {
+    pub(crate) fn clear(&mut self) {
+        self.peers.clear();
+    }
+
+    pub(crate) fn insert(&mut self, peer: Peer) {
+        self.arrivals += 1;
+        self.peers.insert(peer.id, (self.arrivals, peer));
+    }
+
+    /// Takes a changed card of a peer that is there.
+    pub(crate) fn update(&mut self, peer: Peer) {
+        if let Some((_, known)) = self.peers.get_mut(&peer.id) {
+            *known = peer;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, peer: PeerId) {
+        self.peers.remove(&peer);
+    }
+
+    pub(crate) fn get(&self, peer: PeerId) -> Option<&Peer> {
+        self.peers.get(&peer).map(|(_, peer)| peer)
+    }
+
+    /// The newest peer of a device, a native one first if `native` is wanted.
+    pub(crate) fn peer_of(&self, device: DeviceId, native: bool) -> Option<&Peer> {
+        let wanted = |peer: &Peer| native == (peer.endpoint == EndpointKind::Native);
+        self.peers
+            .values()
+            .filter(|(_, peer)| peer.device.id == device)
+            .max_by_key(|(arrival, peer)| (wanted(peer), *arrival))
+            .map(|(_, peer)| peer)
+    }
+
+    /// The devices but our own, each once, by name.
+    pub(crate) fn devices(&self, own: Option<DeviceId>) -> Vec<DeviceView> {
+        let mut newest: BTreeMap<DeviceId, &(u64, Peer)> = BTreeMap::new();
+        for entry in self
+            .peers
+            .values()
+            .filter(|(_, peer)| Some(peer.device.id) != own)
+        {
+            let best = newest.entry(entry.1.device.id).or_insert(entry);
+            if entry.0 > best.0 {
+                *best = entry;
+            }
+        }
+        let mut devices: Vec<_> = newest.into_values().map(|(_, peer)| view(peer)).collect();
+        devices.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        devices
+    }
+}
+
+pub(crate) fn view(peer: &Peer) -> DeviceView {
+    DeviceView {
+        id: peer.device.id,
+        name: peer.device.name.clone(),
+        kind: peer.device.kind,
+    }
+}

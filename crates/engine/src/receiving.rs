@@ -1,0 +1,387 @@
+//! The receiving side of one transfer of files: what was proposed, which byte comes next, what is stored, how much more
+//! may be sent. It trusts its own books only; what a frame says of sizes and places is checked against them.
+
+use std::collections::BTreeMap;
+
+use tabferry_protocol::code::Code;
+use tabferry_protocol::digest::{Digest, Hasher};
+use tabferry_protocol::frame::{Accept, BulkHeader, ControlFrame, Credit, EntryDone};
+use tabferry_protocol::id::WireTransferId;
+use tabferry_protocol::limits::{
+    CREDIT_STEP_BYTES, MANIFEST_NAMES_BYTES, RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS,
+};
+use tabferry_protocol::manifest::{Entry, FileEntry, Manifest};
+use tabferry_protocol::name::ReceivedName;
+
+use crate::io::{FileKey, Output};
+use crate::outbox::Outbox;
+use crate::sending::index;
+
+/// A manifest of which pages are still to come.
+#[derive(Debug)]
+pub(crate) struct Collecting {
+    count: usize,
+    entries: Vec<Entry>,
+    names_bytes: usize,
+}
+
+impl Collecting {
+    pub(crate) fn new(count: u32) -> Self {
+        Self {
+            count: index(count),
+            entries: Vec::new(),
+            names_bytes: 0,
+        }
+    }
+
+    /// Takes a page. Returns the manifest when it is complete.
+    pub(crate) fn add(&mut self, page: Vec<Entry>) -> Result<Option<Manifest>, Code> {
+        let bytes = |entry: &Entry| match entry {
+            Entry::File(file) => file.name.len(),
+            Entry::Item(_) | Entry::Unknown => 0,
+        };
+        self.names_bytes += page.iter().map(bytes).sum::<usize>();
+        self.entries.extend(page);
+        if self.entries.len() > self.count || self.names_bytes > MANIFEST_NAMES_BYTES {
+            return Err(Code::TooLarge);
+        }
+        if self.entries.len() < self.count {
+            return Ok(None);
+        }
+        Manifest::new(core::mem::take(&mut self.entries)).map(Some)
+    }
+}
+
+/// A transfer of files as its receiver keeps it.
+#[derive(Debug)]
+pub(crate) struct Receiving {
+    transfer: WireTransferId,
+    files: Vec<FileEntry>,
+    /// Whether a person said yes. Nothing is stored before.
+    pub(crate) accepted: bool,
+    /// 0 until bytes were asked for.
+    epoch: u32,
+    /// Entry at which this epoch began.
+    epoch_entry: u32,
+    /// Entry and offset of the next byte.
+    entry: u32,
+    offset: u64,
+    hasher: Hasher,
+    /// Digests that the sender announced.
+    announced: BTreeMap<u32, Digest>,
+    /// Files that are open in the storage, by entry.
+    open: BTreeMap<u32, OpenFile>,
+    stored: Vec<bool>,
+    stored_entries: u32,
+    stored_bytes: u64,
+    /// Bytes of this epoch that may come, and that came.
+    allowed: u64,
+    received: u64,
+    /// Bytes that left our memory and were not given back as credit yet.
+    ungranted: u64,
+    /// Times that the storage broke off.
+    restarts: u32,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    key: FileKey,
+    /// Epoch under which its bytes came: only those of the present one count for credit.
+    epoch: u32,
+    received: u64,
+    written: u64,
+    /// Digest of what came, once all came.
+    digest: Option<Digest>,
+    committing: bool,
+}
+
+impl Receiving {
+    pub(crate) fn new(transfer: WireTransferId, files: Vec<FileEntry>) -> Self {
+        let stored = vec![false; files.len()];
+        Self {
+            transfer,
+            files,
+            accepted: false,
+            epoch: 0,
+            epoch_entry: 0,
+            entry: 0,
+            offset: 0,
+            hasher: Hasher::default(),
+            announced: BTreeMap::new(),
+            open: BTreeMap::new(),
+            stored,
+            stored_entries: 0,
+            stored_bytes: 0,
+            allowed: 0,
+            received: 0,
+            ungranted: 0,
+            restarts: 0,
+        }
+    }
+
+    /// How many files.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.files.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes in all.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    pub(crate) fn names(&self, most: usize) -> Vec<String> {
+        self.files
+            .iter()
+            .take(most)
+            .map(|file| ReceivedName::from_proposed(&file.name).to_string())
+            .collect()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.epoch > 0
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        index(self.stored_entries) == self.files.len()
+    }
+
+    pub(crate) fn stored_entries(&self) -> u32 {
+        self.stored_entries
+    }
+
+    /// Bytes that have left our memory for the storage, or are there for good.
+    pub(crate) fn bytes_done(&self) -> u64 {
+        self.stored_bytes + self.open.values().map(|file| file.written).sum::<u64>()
+    }
+
+    /// Asks for the bytes from the beginning of an entry.
+    pub(crate) fn start(&mut self, entry: u32) -> ControlFrame {
+        self.epoch += 1;
+        self.epoch_entry = entry;
+        self.entry = entry;
+        self.offset = 0;
+        self.hasher = Hasher::default();
+        self.allowed = RECEIVE_WINDOW_BYTES;
+        self.received = 0;
+        self.ungranted = 0;
+        let credit = RECEIVE_WINDOW_BYTES;
+        ControlFrame::Accept(Accept {
+            transfer: self.transfer,
+            epoch: self.epoch,
+            entry,
+            offset: 0,
+            credit,
+        })
+    }
+
+    /// Takes the bytes of a bulk frame. Returns credit to give back, if it is time for it.
+    pub(crate) fn handle_bulk(
+        &mut self,
+        header: BulkHeader,
+        data: &[u8],
+        out: &mut Outbox,
+    ) -> Result<Option<ControlFrame>, Code> {
+        if header.epoch < self.epoch && self.epoch > 0 {
+            // On its way when we asked to go back.
+            return Ok(None);
+        }
+        let length = data.len() as u64;
+        self.received += length;
+        if self.epoch == 0 || header.epoch > self.epoch || self.received > self.allowed {
+            return Err(Code::PeerMisbehaved);
+        }
+        while self
+            .size(self.entry)
+            .is_some_and(|size| size == self.offset)
+        {
+            self.entry += 1;
+            self.offset = 0;
+        }
+        let size = self.size(self.entry).ok_or(Code::PeerMisbehaved)?;
+        let in_place = header.entry == self.entry && header.offset == self.offset;
+        if !in_place || length > size - self.offset {
+            return Err(Code::PeerMisbehaved);
+        }
+        let entry = self.entry;
+        self.offset += length;
+        if self.stored[index(entry)] || self.open.get(&entry).is_some_and(|file| file.committing) {
+            // Sent again because an earlier entry had to be; what we have is good.
+            return Ok(self.give_back(length));
+        }
+        if header.offset == 0 {
+            self.open_file(entry, size, out);
+            self.hasher = Hasher::default();
+        }
+        self.hasher.update(data);
+        let complete = self.offset == size;
+        let digest = complete.then(|| self.hasher.digest());
+        if let Some(file) = self.open.get_mut(&entry) {
+            out.push(Output::Write { file: file.key });
+            file.received += length;
+            file.digest = digest;
+        }
+        if complete {
+            self.commit_if_verified(entry, out)?;
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn handle_entry_done(
+        &mut self,
+        done: EntryDone,
+        out: &mut Outbox,
+    ) -> Result<(), Code> {
+        let size = self.size(done.entry).ok_or(Code::PeerMisbehaved)?;
+        if self.epoch == 0 || done.epoch > self.epoch {
+            return Err(Code::PeerMisbehaved);
+        }
+        let superseded = done.epoch < self.epoch && done.entry >= self.epoch_entry;
+        if superseded || self.stored[index(done.entry)] {
+            return Ok(());
+        }
+        if self
+            .announced
+            .insert(done.entry, done.digest)
+            .is_some_and(|known| known != done.digest)
+        {
+            return Err(Code::PeerMisbehaved);
+        }
+        if size == 0 && !self.open.contains_key(&done.entry) {
+            self.open_file(done.entry, 0, out);
+            if let Some(file) = self.open.get_mut(&done.entry) {
+                file.digest = Some(Digest::of(&[]));
+            }
+        }
+        self.commit_if_verified(done.entry, out)
+    }
+
+    fn open_file(&mut self, entry: u32, bytes: u64, out: &mut Outbox) {
+        let key = FileKey(out.key());
+        let name = ReceivedName::from_proposed(&self.files[index(entry)].name);
+        out.push(Output::OpenFile {
+            file: key,
+            name,
+            bytes,
+        });
+        self.open.insert(
+            entry,
+            OpenFile {
+                key,
+                epoch: self.epoch,
+                received: 0,
+                written: 0,
+                digest: None,
+                committing: false,
+            },
+        );
+    }
+
+    fn commit_if_verified(&mut self, entry: u32, out: &mut Outbox) -> Result<(), Code> {
+        let (Some(file), Some(announced)) = (self.open.get_mut(&entry), self.announced.get(&entry))
+        else {
+            return Ok(());
+        };
+        match file.digest {
+            Some(digest) if digest == *announced => {
+                if !core::mem::replace(&mut file.committing, true) {
+                    out.push(Output::CommitFile { file: file.key });
+                }
+                Ok(())
+            }
+            Some(_) => Err(Code::DigestMismatch),
+            None => Ok(()),
+        }
+    }
+
+    fn entry_of(&self, key: FileKey) -> Option<u32> {
+        self.open
+            .iter()
+            .find(|(_, file)| file.key == key)
+            .map(|(entry, _)| *entry)
+    }
+
+    pub(crate) fn has_file(&self, key: FileKey) -> bool {
+        self.entry_of(key).is_some()
+    }
+
+    /// The storage took bytes off our memory. Returns credit to give back, if it is time for it.
+    pub(crate) fn handle_written(&mut self, key: FileKey, bytes: u64) -> Option<ControlFrame> {
+        let entry = self.entry_of(key)?;
+        let file = self.open.get_mut(&entry)?;
+        let bytes = bytes.min(file.received - file.written);
+        file.written += bytes;
+        if file.epoch == self.epoch {
+            self.give_back(bytes)
+        } else {
+            None
+        }
+    }
+
+    fn give_back(&mut self, bytes: u64) -> Option<ControlFrame> {
+        self.ungranted += bytes;
+        if self.ungranted < CREDIT_STEP_BYTES {
+            return None;
+        }
+        let bytes = core::mem::take(&mut self.ungranted);
+        self.allowed = self.allowed.saturating_add(bytes);
+        Some(ControlFrame::Credit(Credit {
+            transfer: self.transfer,
+            epoch: self.epoch,
+            bytes,
+        }))
+    }
+
+    /// A file is stored for good. Returns its entry.
+    pub(crate) fn handle_stored(&mut self, key: FileKey) -> Option<u32> {
+        let entry = self.entry_of(key)?;
+        if !self.open.get(&entry)?.committing {
+            return None;
+        }
+        self.open.remove(&entry);
+        self.announced.remove(&entry);
+        self.stored[index(entry)] = true;
+        self.stored_entries += 1;
+        self.stored_bytes += self.files[index(entry)].bytes;
+        Some(entry)
+    }
+
+    /// The storage broke off a file: lets go of it and of everything behind it, and asks for the bytes again. `None` when
+    /// that was tried often enough.
+    pub(crate) fn restart(&mut self, key: FileKey, out: &mut Outbox) -> Option<ControlFrame> {
+        let failed = self.entry_of(key)?;
+        self.open.remove(&failed);
+        self.announced.remove(&failed);
+        self.restarts += 1;
+        if self.restarts > STORAGE_RESTARTS {
+            return None;
+        }
+        // The digest of an empty file may come before the bytes of earlier entries, which must not be lost.
+        let complete = self
+            .size(self.entry)
+            .is_some_and(|size| size == self.offset && size > 0);
+        let incomplete = if complete { self.entry + 1 } else { self.entry };
+        let from = failed.min(incomplete);
+        for (entry, file) in self.open.split_off(&from) {
+            if file.committing {
+                self.open.insert(entry, file);
+            } else {
+                out.push(Output::AbortFile { file: file.key });
+            }
+        }
+        let open = &self.open;
+        self.announced
+            .retain(|entry, _| *entry < from || open.contains_key(entry));
+        Some(self.start(from))
+    }
+
+    /// Lets go of every open file.
+    pub(crate) fn abort(&mut self, out: &mut Outbox) {
+        for file in core::mem::take(&mut self.open).into_values() {
+            out.push(Output::AbortFile { file: file.key });
+        }
+    }
+
+    fn size(&self, entry: u32) -> Option<u64> {
+        self.files.get(index(entry)).map(|file| file.bytes)
+    }
+}

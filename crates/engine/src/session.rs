@@ -1,0 +1,96 @@
+//! One peer that we are connected to, or want to be: its connection, and since when what is awaited.
+
+use tabferry_protocol::card::EndpointKind;
+use tabferry_protocol::host::DeviceView;
+use tabferry_protocol::id::PeerId;
+use tabferry_protocol::limits::{
+    CONNECT_ATTEMPT_MS, CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, ITEMS_PER_MINUTE,
+};
+
+use crate::connection::Connection;
+use crate::io::Time;
+
+/// A session inside one engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionKey(pub(crate) u32);
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// How signaling reaches it. Changes when the peer comes back under a new id.
+    pub(crate) peer: PeerId,
+    pub(crate) device: DeviceView,
+    pub(crate) endpoint: EndpointKind,
+    pub(crate) connection: Option<Connection>,
+    /// Since when our transfers wait for a connection.
+    pub(crate) wanted_since: Option<Time>,
+    /// When to try again.
+    pub(crate) retry_at: Option<Time>,
+    /// The server says that the peer has left: without a sign of life until then, it has.
+    pub(crate) probe_until: Option<Time>,
+    /// Since when no transfer needs it.
+    pub(crate) idle_since: Time,
+    /// Items taken in the minute that began then.
+    items: (Time, usize),
+}
+
+impl Session {
+    pub(crate) fn new(peer: PeerId, device: DeviceView, endpoint: EndpointKind, now: Time) -> Self {
+        Self {
+            peer,
+            device,
+            endpoint,
+            connection: None,
+            wanted_since: None,
+            retry_at: None,
+            probe_until: None,
+            idle_since: now,
+            items: (now, 0),
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| connection.open)
+    }
+
+    /// Whether the peer connects to us, and has not finished.
+    pub(crate) fn is_incoming(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| !connection.offerer && !connection.open)
+    }
+
+    /// Whether it may deliver this many items more without being asked.
+    pub(crate) fn take_items(&mut self, now: Time, count: usize) -> bool {
+        if now.since(self.items.0) >= 60_000 {
+            self.items = (now, 0);
+        }
+        self.items.1 = self.items.1.saturating_add(count);
+        self.items.1 <= ITEMS_PER_MINUTE
+    }
+
+    /// When a connection that is not open yet is given up. The offerer tries again; the answerer lets it.
+    pub(crate) fn attempt_ends(&self) -> Option<Time> {
+        let connection = self
+            .connection
+            .as_ref()
+            .filter(|connection| !connection.open)?;
+        let patience = if connection.offerer {
+            CONNECT_ATTEMPT_MS
+        } else {
+            CONNECT_TIMEOUT_MS
+        };
+        Some(connection.started + patience)
+    }
+
+    /// When transfers that wait for a connection have waited for too long.
+    pub(crate) fn wanting_ends(&self) -> Option<Time> {
+        Some(self.wanted_since? + CONNECT_TIMEOUT_MS)
+    }
+
+    /// When an open connection that nobody uses is closed.
+    pub(crate) fn idling_ends(&self) -> Time {
+        self.idle_since + IDLE_TIMEOUT_MS
+    }
+}

@@ -1,0 +1,609 @@
+//! Which peers we are connected to: presence into sessions, signals into connections, losses into retries and ends.
+
+use tabferry_protocol::code::Code;
+use tabferry_protocol::frame::{Close, ControlFrame, Hello};
+use tabferry_protocol::host::TransferState;
+use tabferry_protocol::id::{ConnectionId, PeerId, TransferId};
+use tabferry_protocol::limits::{
+    CONNECT_RETRY_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS, PROPOSAL_RETRIES, SESSIONS,
+};
+use tabferry_protocol::signaling::{Peer, ServerMessage, Signal, SignalBody, SignalingCode};
+use tabferry_protocol::version::Versions;
+
+use crate::connection::Connection;
+use crate::engine::Engine;
+use crate::io::{ConnectionKey, ConnectionState, Output, Time};
+use crate::presence::view;
+use crate::session::{Session, SessionKey};
+use crate::transfer::Transfer;
+
+/// Devices whose names are kept after they left.
+const KNOWN_DEVICES: usize = 256;
+
+impl Engine {
+    pub(crate) fn handle_signaling_received(&mut self, text: &str) {
+        let was_online = self.signaling.is_online();
+        let message = self
+            .signaling
+            .handle_received(self.now, text, &mut self.out);
+        self.forget_presence_if_lost(was_online);
+        match message {
+            Some(ServerMessage::Joined { peers, .. }) => {
+                peers.iter().for_each(|peer| self.meet(peer))
+            }
+            Some(ServerMessage::PeerJoined { peer, .. }) => self.meet(&peer),
+            Some(ServerMessage::PeerUpdated { peer }) => self.update_peer(peer),
+            Some(ServerMessage::PeerLeft { peer, .. }) => self.part(peer),
+            Some(ServerMessage::Signal { from, signal }) => self.handle_signal(from, signal),
+            Some(ServerMessage::Error {
+                code: SignalingCode::PeerNotFound,
+                to: Some(peer),
+            }) => self.part(peer),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn forget_presence_if_lost(&mut self, was_online: bool) {
+        if was_online && !self.signaling.is_online() {
+            self.presence.clear();
+            self.out.changed();
+        }
+    }
+
+    /// A peer is there. If it is one that we knew under an older id, its session follows it.
+    fn meet(&mut self, peer: &Peer) {
+        self.remember(peer);
+        self.presence.insert(peer.clone());
+        self.out.changed();
+        let returned = self.sessions.iter().find(|(_, session)| {
+            let same = session.device.id == peer.device.id && session.endpoint == peer.endpoint;
+            same && session.peer != peer.id && self.presence.get(session.peer).is_none()
+        });
+        let returned = returned.map(|(key, _)| *key);
+        if let Some(session) = returned.and_then(|key| self.sessions.get_mut(&key)) {
+            session.peer = peer.id;
+            session.device = view(peer);
+            session.probe_until = session.probe_until.filter(|_| session.is_open());
+        }
+        let waiting: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| {
+                session.peer == peer.id && session.wanted_since.is_some() && !session.is_open()
+            })
+            .map(|(key, _)| *key)
+            .collect();
+        for key in waiting {
+            self.drop_connection(key);
+            self.start_attempt(key);
+        }
+    }
+
+    fn remember(&mut self, peer: &Peer) {
+        if self.known.len() >= KNOWN_DEVICES && !self.known.contains_key(&peer.device.id) {
+            self.known.pop_first();
+        }
+        self.known.insert(peer.device.id, view(peer));
+    }
+
+    fn update_peer(&mut self, peer: Peer) {
+        if self
+            .presence
+            .get(peer.id)
+            .is_none_or(|known| known.device.id != peer.device.id)
+        {
+            return;
+        }
+        self.remember(&peer);
+        let device = view(&peer);
+        for session in self
+            .sessions
+            .values_mut()
+            .filter(|session| session.peer == peer.id)
+        {
+            session.device = device.clone();
+        }
+        for transfer in self
+            .transfers
+            .values_mut()
+            .filter(|it| it.is_live() && it.device.id == device.id)
+        {
+            transfer.device = device.clone();
+        }
+        self.presence.update(peer);
+        self.out.changed();
+    }
+
+    /// The server says that a peer has left. An open connection may outlive that: it is asked for a sign of life.
+    fn part(&mut self, peer: PeerId) {
+        self.presence.remove(peer);
+        self.out.changed();
+        let now = self.now;
+        let keys: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, it)| it.peer == peer)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in keys {
+            self.send_frame(key, &ControlFrame::Ping);
+            if let Some(session) = self.sessions.get_mut(&key) {
+                session
+                    .probe_until
+                    .get_or_insert(now + LEFT_PEER_TIMEOUT_MS);
+            }
+        }
+    }
+
+    /// Finds or makes the session for a transfer of ours and puts it on its way.
+    pub(crate) fn find_session(&mut self, id: TransferId) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let device = transfer.device.id;
+        let native = transfer
+            .sending()
+            .is_some_and(|sending| !sending.is_inline());
+        let peer = self.presence.peer_of(device, native).cloned();
+        let key = match peer {
+            Some(peer) => self.session_for(&peer),
+            // Without the server, a connection that is open still does.
+            None => self
+                .sessions
+                .iter()
+                .find(|(_, it)| it.device.id == device && it.is_open())
+                .map(|(key, _)| *key)
+                .ok_or(if self.signaling.is_online() {
+                    Code::PeerNotFound
+                } else {
+                    Code::Unreachable
+                }),
+        };
+        match key {
+            Ok(key) => self.attach(id, key),
+            Err(code) => self.end(id, TransferState::Failed { code }),
+        }
+    }
+
+    fn attach(&mut self, id: TransferId, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.session = Some(key);
+            transfer.device = session.device.clone();
+        }
+        if session.is_open() {
+            self.propose_waiting(key);
+            return;
+        }
+        session.wanted_since.get_or_insert(self.now);
+        if session.connection.is_none() && session.retry_at.is_none() {
+            self.start_attempt(key);
+        }
+    }
+
+    fn session_with(&self, peer: PeerId) -> Option<SessionKey> {
+        self.sessions
+            .iter()
+            .find(|(_, session)| session.peer == peer)
+            .map(|(key, _)| *key)
+    }
+
+    fn session_for(&mut self, peer: &Peer) -> Result<SessionKey, Code> {
+        if let Some(key) = self.session_with(peer.id) {
+            return Ok(key);
+        }
+        if self.sessions.len() >= SESSIONS {
+            let unused = self
+                .sessions
+                .keys()
+                .copied()
+                .find(|key| !self.is_used(*key))
+                .ok_or(Code::Busy)?;
+            self.remove_session(unused);
+        }
+        let key = SessionKey(self.out.key());
+        self.sessions.insert(
+            key,
+            Session::new(peer.id, view(peer), peer.endpoint, self.now),
+        );
+        Ok(key)
+    }
+
+    fn is_used(&self, key: SessionKey) -> bool {
+        self.transfers
+            .values()
+            .any(|transfer| transfer.session == Some(key))
+    }
+
+    fn start_attempt(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        session.retry_at = None;
+        if self.signaling.is_online() && self.presence.get(session.peer).is_some() {
+            session.connection = Some(Connection::offer(
+                self.now,
+                self.signaling.ice_servers(),
+                &mut self.out,
+            ));
+        }
+    }
+
+    fn signal(&mut self, key: SessionKey, body: SignalBody) {
+        let Some(session) = self.sessions.get(&key) else {
+            return;
+        };
+        if let Some(connection) = session
+            .connection
+            .as_ref()
+            .filter(|_| self.presence.get(session.peer).is_some())
+        {
+            let signal = Signal {
+                connection: connection.id,
+                body,
+            };
+            self.signaling
+                .send_signal(session.peer, signal, &mut self.out);
+        }
+    }
+
+    fn handle_signal(&mut self, from: PeerId, signal: Signal) {
+        let connection = signal.connection;
+        if let SignalBody::Offer { sdp } = signal.body {
+            self.handle_offer(from, connection, sdp);
+            return;
+        }
+        let Some(key) = self.session_with(from) else {
+            return;
+        };
+        let out = &mut self.out;
+        let Some(known) = self
+            .sessions
+            .get_mut(&key)
+            .and_then(|session| session.connection.as_mut())
+        else {
+            return;
+        };
+        if known.id != connection {
+            return;
+        }
+        match signal.body {
+            SignalBody::Answer { sdp } => known.apply_answer(sdp, out),
+            SignalBody::Candidate { candidate, mid } => {
+                known.apply_candidate(Some((candidate, mid)), out)
+            }
+            SignalBody::EndOfCandidates => known.apply_candidate(None, out),
+            SignalBody::RestartRequest => known.handle_restart_request(out),
+            SignalBody::Bye => self.lose_connection(key, Code::ConnectionLost),
+            SignalBody::Offer { .. } | SignalBody::Unknown => {}
+        }
+    }
+
+    /// Takes an offer: an ICE restart, a first one, or one that crosses ours. Of two that cross, the one with the higher
+    /// id wins, which both ends see alike.
+    fn handle_offer(&mut self, from: PeerId, id: ConnectionId, sdp: String) {
+        let Some(peer) = self.presence.get(from).cloned() else {
+            return;
+        };
+        if let Some(key) = self.session_with(from) {
+            match self
+                .connection_mut(key)
+                .map(|known| (known.id, known.offerer && !known.open))
+            {
+                Some((known, _)) if known == id => {
+                    let Some(session) = self.sessions.get_mut(&key) else {
+                        return;
+                    };
+                    if let Some(connection) = session.connection.as_mut() {
+                        connection.apply_offer(sdp, &mut self.out);
+                    }
+                    return;
+                }
+                Some((known, true)) if known > id => return,
+                _ => {}
+            }
+        }
+        let incoming = self
+            .sessions
+            .values()
+            .filter(|it| it.peer != from && it.is_incoming())
+            .count();
+        let key = if incoming < INCOMING_CONNECTIONS {
+            self.session_for(&peer)
+        } else {
+            Err(Code::Busy)
+        };
+        let Ok(key) = key else {
+            let signal = Signal {
+                connection: id,
+                body: SignalBody::Bye,
+            };
+            self.signaling.send_signal(from, signal, &mut self.out);
+            return;
+        };
+        if self.sessions.get(&key).is_some_and(Session::is_open) {
+            // The peer starts anew: it has lost what we still hold.
+            self.lose_connection(key, Code::ConnectionLost);
+        } else {
+            self.drop_connection(key);
+        }
+        let answer = Connection::answer(
+            id,
+            sdp,
+            self.now,
+            self.signaling.ice_servers(),
+            &mut self.out,
+        );
+        let session = self
+            .sessions
+            .entry(key)
+            .or_insert_with(|| Session::new(peer.id, view(&peer), peer.endpoint, self.now));
+        session.connection = Some(answer);
+        session.retry_at = None;
+    }
+
+    pub(crate) fn session_of(&self, connection: ConnectionKey) -> Option<SessionKey> {
+        let holds = |session: &Session| {
+            session
+                .connection
+                .as_ref()
+                .is_some_and(|known| known.key == connection)
+        };
+        self.sessions
+            .iter()
+            .find(|(_, session)| holds(session))
+            .map(|(key, _)| *key)
+    }
+
+    pub(crate) fn connection_mut(&mut self, key: SessionKey) -> Option<&mut Connection> {
+        self.sessions.get_mut(&key)?.connection.as_mut()
+    }
+
+    pub(crate) fn send_frame(&mut self, key: SessionKey, frame: &ControlFrame) {
+        let connection = self
+            .sessions
+            .get(&key)
+            .and_then(|session| session.connection.as_ref());
+        if let Some(connection) = connection.filter(|connection| connection.channels_open) {
+            connection.send(frame, &mut self.out);
+        }
+    }
+
+    pub(crate) fn handle_local_description(&mut self, connection: ConnectionKey, sdp: String) {
+        let Some(key) = self.session_of(connection) else {
+            return;
+        };
+        let signals = self
+            .connection_mut(key)
+            .map(|known| known.handle_local_description(sdp))
+            .unwrap_or_default();
+        for body in signals {
+            self.signal(key, body);
+        }
+    }
+
+    pub(crate) fn handle_local_candidate(
+        &mut self,
+        connection: ConnectionKey,
+        candidate: Option<(String, Option<String>)>,
+    ) {
+        let Some(key) = self.session_of(connection) else {
+            return;
+        };
+        if let Some(body) = self
+            .connection_mut(key)
+            .and_then(|known| known.handle_local_candidate(candidate))
+        {
+            self.signal(key, body);
+        }
+    }
+
+    pub(crate) fn handle_connection_changed(
+        &mut self,
+        connection: ConnectionKey,
+        state: ConnectionState,
+    ) {
+        let now = self.now;
+        let Some(key) = self.session_of(connection) else {
+            return;
+        };
+        let Some(known) = self.connection_mut(key) else {
+            return;
+        };
+        if state == ConnectionState::Failed && !known.channels_open {
+            self.lose_connection(key, Code::ConnectionLost);
+            return;
+        }
+        known.handle_change(now, state);
+        self.restart_if_due(key);
+    }
+
+    fn restart_if_due(&mut self, key: SessionKey) {
+        let now = self.now;
+        let Some(connection) = self
+            .sessions
+            .get_mut(&key)
+            .and_then(|session| session.connection.as_mut())
+        else {
+            return;
+        };
+        if let Some(body) = connection.restart_if_due(now, &mut self.out) {
+            self.signal(key, body);
+        }
+    }
+
+    pub(crate) fn handle_channels_opened(&mut self, connection: ConnectionKey) {
+        let (Some(key), Some(settings)) = (self.session_of(connection), &self.settings) else {
+            return;
+        };
+        let hello = Hello {
+            versions: Versions::spoken(),
+            device: settings.device.clone(),
+            endpoint: settings.endpoint,
+        };
+        if let Some(known) = self.connection_mut(key) {
+            known.channels_open = true;
+        }
+        self.send_frame(key, &ControlFrame::Hello(hello));
+    }
+
+    pub(crate) fn handle_connection_ended(&mut self, connection: ConnectionKey) {
+        if let Some(key) = self.session_of(connection) {
+            self.lose_connection(key, Code::ConnectionLost);
+        }
+    }
+
+    /// Closes a connection without a word on its transfers.
+    fn drop_connection(&mut self, key: SessionKey) {
+        if let Some(connection) = self
+            .sessions
+            .get_mut(&key)
+            .and_then(|session| session.connection.take())
+        {
+            self.out.push(Output::CloseConnection {
+                connection: connection.key,
+            });
+        }
+    }
+
+    /// A connection is gone. What the other end has not answered is proposed again; what was under way ends with `code`.
+    fn lose_connection(&mut self, key: SessionKey, code: Code) {
+        let online = self.signaling.is_online();
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        let gone = online && self.presence.get(session.peer).is_none();
+        let code = if gone && code == Code::ConnectionLost {
+            Code::PeerGone
+        } else {
+            code
+        };
+        self.drop_connection(key);
+        for id in self.transfers_of(key) {
+            let Some(transfer) = self.transfers.get_mut(&id) else {
+                continue;
+            };
+            transfer.wire = None;
+            let again = transfer.sending().is_some_and(|sending| {
+                !sending.is_running() && sending.proposals < PROPOSAL_RETRIES
+            });
+            if again {
+                transfer.state = TransferState::Connecting;
+            } else if transfer.is_pending() {
+                self.end(id, TransferState::Cancelled { here: false });
+            } else {
+                self.end(id, TransferState::Failed { code });
+            }
+        }
+        let wanted = self
+            .transfers_of(key)
+            .into_iter()
+            .any(|id| self.transfers.get(&id).is_some_and(Transfer::is_waiting));
+        let now = self.now;
+        match self.sessions.get_mut(&key) {
+            Some(session) if wanted => {
+                session.probe_until = None;
+                session.wanted_since.get_or_insert(now);
+                session.retry_at = Some(now + CONNECT_RETRY_MS);
+            }
+            _ => self.remove_session(key),
+        }
+    }
+
+    fn transfers_of(&self, key: SessionKey) -> Vec<TransferId> {
+        self.transfers
+            .values()
+            .filter(|transfer| transfer.session == Some(key))
+            .map(|transfer| transfer.id)
+            .collect()
+    }
+
+    /// Ends a session because of the peer's fault, and tells it which.
+    pub(crate) fn close_session(&mut self, key: SessionKey, code: Code) {
+        self.send_frame(key, &ControlFrame::Close(Close { code }));
+        self.end_session(key, code);
+    }
+
+    /// Ends a session and all its transfers with a code.
+    pub(crate) fn end_session(&mut self, key: SessionKey, code: Code) {
+        self.drop_connection(key);
+        for id in self.transfers_of(key) {
+            let pending = self.transfers.get(&id).is_some_and(Transfer::is_pending);
+            let state = if pending {
+                TransferState::Cancelled { here: false }
+            } else {
+                TransferState::Failed { code }
+            };
+            self.end(id, state);
+        }
+        self.remove_session(key);
+    }
+
+    fn remove_session(&mut self, key: SessionKey) {
+        self.drop_connection(key);
+        self.sessions.remove(&key);
+    }
+
+    /// When [`Engine::tick_session`] has something to do.
+    pub(crate) fn session_deadline(&self, key: SessionKey) -> Option<Time> {
+        let session = self.sessions.get(&key)?;
+        let path = session.connection.as_ref().and_then(Connection::deadline);
+        let idle = (!self.is_used(key)).then(|| {
+            if session.is_open() {
+                session.idling_ends()
+            } else {
+                self.now
+            }
+        });
+        let idle = idle.filter(|_| session.attempt_ends().is_none());
+        let path = path.filter(|_| session.is_open());
+        [
+            session.attempt_ends(),
+            session.wanting_ends(),
+            session.retry_at,
+            session.probe_until,
+            path,
+            idle,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    pub(crate) fn tick_session(&mut self, key: SessionKey) {
+        let now = self.now;
+        let due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        let Some(session) = self.sessions.get(&key) else {
+            return;
+        };
+        let open = session.is_open();
+        if due(session.probe_until) {
+            if open {
+                self.lose_connection(key, Code::PeerGone)
+            } else {
+                self.end_session(key, Code::PeerGone)
+            }
+        } else if due(session.wanting_ends()) {
+            self.end_session(key, Code::Unreachable);
+        } else if due(session.attempt_ends())
+            || session
+                .connection
+                .as_ref()
+                .is_some_and(|it| open && it.is_lost(now))
+        {
+            self.lose_connection(key, Code::ConnectionLost);
+        } else if due(session.retry_at) {
+            self.start_attempt(key);
+        } else if !self.is_used(key)
+            && session.attempt_ends().is_none()
+            && (!open || session.idling_ends() <= now)
+        {
+            self.signal(key, SignalBody::Bye);
+            self.remove_session(key);
+        } else if open {
+            self.restart_if_due(key);
+        }
+    }
+}
