@@ -1,5 +1,5 @@
 //! `cargo xtask`: the one tool to build, try, test and measure. Each command has its own file; this one only knows their
-//! names. What CI runs is `cargo xtask ci`.
+//! names.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -7,15 +7,25 @@
 )]
 
 mod build;
+mod checks;
+mod chromium;
+mod counts;
 mod node;
 mod process;
+mod script;
 mod size;
+mod test;
+mod tidy;
 mod wasm;
 mod workspace;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::bail;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::script::EndsOn;
+use crate::workspace::Workspace;
 
 /// Builds, tries, tests and measures Tabferry.
 #[derive(Debug, Parser)]
@@ -29,8 +39,37 @@ struct Arguments {
 enum Task {
     /// Build the extension (target/extension/chromium) and the programs (target/release)
     Build,
+    /// Send a page, a link and a file from one browser to another on this machine
+    Demo {
+        /// Show two browsers and leave them to you until you press Enter or close them
+        #[arg(long)]
+        open: bool,
+    },
+    /// Run the tests, all or one group
+    Test {
+        /// Which group
+        group: Option<test::Group>,
+        /// Passed on to cargo test or Playwright, for instance a filter
+        #[arg(last = true, requires = "group")]
+        arguments: Vec<String>,
+    },
+    /// Measure the speed of a transfer beside a bare data channel in the same run
+    Bench {
+        /// What to measure
+        what: Bench,
+    },
     /// Show the sizes of what the extension's contexts load, and fail when one is over its budget
     Size,
+    /// Check the rules of the code base that no compiler knows
+    Tidy,
+    /// Run everything that has to pass: formatting, lints, tidy, size, tests
+    Ci,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Bench {
+    /// From browser to browser
+    Browser,
 }
 
 fn main() -> ExitCode {
@@ -44,12 +83,47 @@ fn main() -> ExitCode {
 }
 
 fn run(task: &Task) -> anyhow::Result<()> {
-    let workspace = workspace::Workspace::load()?;
+    let workspace = Workspace::load()?;
     match task {
         Task::Build => {
             build::extension(&workspace)?;
             build::programs(&workspace)
         }
+        Task::Demo { open: false } => typescript(&workspace, &["demo.ts"], EndsOn::Interrupt),
+        Task::Demo { open: true } => typescript(&workspace, &["demo.ts", "--open"], EndsOn::Enter),
+        Task::Test { group, arguments } => {
+            let summary = test::run(&workspace, *group, arguments);
+            let passed = summary.print();
+            println!("{}", summary.counts());
+            if !passed {
+                std::process::exit(1);
+            }
+            Ok(())
+        }
+        Task::Bench {
+            what: Bench::Browser,
+        } => typescript(&workspace, &["bench.ts"], EndsOn::Interrupt),
         Task::Size => size::report(&workspace),
+        Task::Tidy => tidy::check(&workspace),
+        Task::Ci => {
+            let passed = checks::run(&workspace);
+            let summary = test::run(&workspace, None, &[]);
+            let passed = summary.print() && passed;
+            println!("{}", summary.counts());
+            if !passed {
+                std::process::exit(1);
+            }
+            Ok(())
+        }
     }
+}
+
+fn typescript(workspace: &Workspace, arguments: &[&str], ends_on: EndsOn) -> anyhow::Result<()> {
+    let mut command = script::prepare(workspace)?;
+    command.args(["--import", "tsx"]).args(arguments);
+    let status = script::run(&mut command, ends_on)?;
+    if !status.success() {
+        bail!("{} ended with {status}", arguments[0]);
+    }
+    Ok(())
 }

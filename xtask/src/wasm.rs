@@ -31,7 +31,6 @@ pub(crate) enum Loader {
     /// A page or worker, as an ES module; made as small as it gets.
     Browser,
     /// Node, for tests.
-    #[expect(dead_code, reason = "used once the wasm tests exist")]
     Node,
 }
 
