@@ -1,1 +1,60 @@
-//! stub
+//! The promise: `tabferry-protocol` compiled to wasm reads, writes, names and digests exactly as the native build does.
+//! A table of cases, run by `run.cjs` in Node as wasm and by `cargo test` natively. Must not know how either prints.
+
+mod digests;
+mod golden;
+mod names;
+mod transcript;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+mod expected {
+    //! What the build script found and computed.
+    include!(concat!(env!("OUT_DIR"), "/expected.rs"));
+}
+
+/// One promise. Errors with what is broken.
+struct Case {
+    name: String,
+    check: Box<dyn Fn() -> Result<(), String>>,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = golden::cases();
+    cases.extend(digests::cases());
+    cases.extend(names::cases());
+    cases
+}
+
+/// Names of all cases.
+#[wasm_bindgen]
+pub fn names() -> Vec<String> {
+    cases().into_iter().map(|case| case.name).collect()
+}
+
+/// Runs one case by its position in [`names`]. None when it passes, otherwise what is broken.
+#[wasm_bindgen]
+pub fn run(index: usize) -> Option<String> {
+    match cases().get(index) {
+        Some(case) => (case.check)().err(),
+        None => Some("there is no such case".to_owned()),
+    }
+}
+
+/// Errors unless both are equal.
+fn equal<T: PartialEq + core::fmt::Debug>(found: &T, expected: &T) -> Result<(), String> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("found    {found:?}\nexpected {expected:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_case_passes_natively_too() {
+        for case in super::cases() {
+            assert_eq!((case.check)(), Ok(()), "{}", case.name);
+        }
+    }
+}
