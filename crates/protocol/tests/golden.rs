@@ -2,6 +2,8 @@
 //! and every variant must have one, so that no change of the wire goes unnoticed.
 //! `TABFERRY_BLESS=1 cargo test -p tabferry-protocol --test golden` writes them anew.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::fs;
@@ -778,6 +780,15 @@ fn commands() {
                 Command::PrepareFailed {
                     source: SourceId(5),
                     code: Code::FetchFailed,
+                    instead: None,
+                },
+            ),
+            (
+                "prepare-failed-with-link-instead",
+                Command::PrepareFailed {
+                    source: SourceId(5),
+                    code: Code::FetchFailed,
+                    instead: Some(link().into()),
                 },
             ),
             ("accept", Command::Accept { transfer }),

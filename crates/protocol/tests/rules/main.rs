@@ -1,0 +1,16 @@
+//! The rules that every value from another device must pass: tables of hostile input and properties over generated input.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod check;
+mod ids;
+mod limits;
+mod links;
+mod mutation;
+mod names;
+mod round_trip;
+mod strategies;
+mod tolerance;

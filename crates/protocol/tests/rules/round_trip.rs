@@ -1,0 +1,63 @@
+//! What is written is read back as it was.
+
+use std::fmt::Debug;
+
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tabferry_protocol::frame::{BulkHeader, ControlFrame};
+use tabferry_protocol::limits::CHUNK_BYTES;
+use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
+
+use crate::strategies;
+
+fn through_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    let json = serde_json::to_string(value).expect("every value serializes");
+    let read: T = serde_json::from_str(&json).expect("what was written parses");
+    assert_eq!(&read, value);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn control_frames(frame in strategies::control_frame()) {
+        prop_assert_eq!(ControlFrame::decode(&frame.encode()), Ok(frame));
+    }
+
+    #[test]
+    fn bulk_frames(header in strategies::bulk_header(), length in 1..=CHUNK_BYTES, byte: u8) {
+        let data = vec![byte; length];
+        let frame = [&header.encode()[..], &data].concat();
+        prop_assert_eq!(BulkHeader::decode(&frame), Ok((header, &data[..])));
+    }
+
+    #[test]
+    fn client_messages(message in strategies::client_message()) {
+        prop_assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn server_messages(message in strategies::server_message()) {
+        prop_assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn commands(command in strategies::command()) {
+        through_json(&command);
+    }
+
+    #[test]
+    fn events(event in strategies::event()) {
+        through_json(&event);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn snapshots(snapshot in strategies::snapshot()) {
+        through_json(&snapshot);
+    }
+}

@@ -1,0 +1,504 @@
+//! Arbitrary valid values of every type that travels.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
+use tabferry_protocol::code::Code;
+use tabferry_protocol::digest::Digest;
+use tabferry_protocol::frame::{
+    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
+    EntryStored, Hello, Propose, Role,
+};
+use tabferry_protocol::host::{
+    Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
+    SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
+};
+use tabferry_protocol::id::{
+    ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
+};
+use tabferry_protocol::limits::{
+    CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS,
+    MANIFEST_ENTRIES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, TITLE_BYTES, VERSIONS,
+};
+use tabferry_protocol::link::WebUrl;
+use tabferry_protocol::manifest::{Entry, FileEntry, Item};
+use tabferry_protocol::name::cut_to_bytes;
+use tabferry_protocol::signaling::{
+    ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
+    SignalingCode, Welcome,
+};
+use tabferry_protocol::version::Versions;
+
+/// Any text of at most `limit` bytes, mostly short.
+pub(crate) fn text(limit: usize) -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => ".{0,12}",
+        1 => vec(any::<char>(), 0..64).prop_map(|chars| chars.into_iter().collect()),
+        1 => any::<char>().prop_map(move |c| c.to_string().repeat(limit / c.len_utf8())),
+    ]
+    .prop_map(move |text: String| cut_to_bytes(&text, limit).to_owned())
+}
+
+/// Any text that may stand in a signal.
+fn line(limit: usize) -> impl Strategy<Value = String> {
+    text(limit).prop_map(|text| text.chars().filter(|c| !c.is_control()).collect())
+}
+
+pub(crate) fn device_name() -> impl Strategy<Value = DeviceName> {
+    prop_oneof![".{1,20}", "\\PC{1,80}"].prop_filter_map("a visible name", |typed| {
+        DeviceName::from_typed(&typed).ok()
+    })
+}
+
+fn device_kind() -> impl Strategy<Value = DeviceKind> {
+    prop_oneof![
+        Just(DeviceKind::Computer),
+        Just(DeviceKind::Phone),
+        Just(DeviceKind::Tablet),
+        Just(DeviceKind::Other)
+    ]
+}
+
+fn endpoint() -> impl Strategy<Value = EndpointKind> {
+    prop_oneof![
+        Just(EndpointKind::Browser),
+        Just(EndpointKind::Native),
+        Just(EndpointKind::Page),
+        Just(EndpointKind::Other)
+    ]
+}
+
+fn device_id() -> impl Strategy<Value = DeviceId> {
+    any::<[u8; 16]>().prop_map(DeviceId::from_bytes)
+}
+
+fn peer_id() -> impl Strategy<Value = PeerId> {
+    any::<[u8; 16]>().prop_map(PeerId::from_bytes)
+}
+
+fn device() -> impl Strategy<Value = DeviceCard> {
+    (device_id(), device_name(), device_kind()).prop_map(|(id, name, kind)| DeviceCard {
+        id,
+        name,
+        kind,
+    })
+}
+
+fn versions() -> impl Strategy<Value = Versions> {
+    vec(any::<u16>(), 1..=VERSIONS)
+        .prop_map(|versions| versions.try_into().expect("as many as allowed"))
+}
+
+fn code() -> impl Strategy<Value = Code> {
+    proptest::sample::select(Code::ALL.to_vec())
+}
+
+pub(crate) fn web_url() -> impl Strategy<Value = WebUrl> {
+    let host = prop_oneof![
+        "[a-z]{1,9}\\.example",
+        Just("münchen.example".to_owned()),
+        Just("127.0.0.1:7717".to_owned()),
+        Just("[2001:db8::1]".to_owned()),
+    ];
+    let rest = prop_oneof!["[/?#]\\PC{0,40}", "/[a-z0-9/._~%-]{0,40}"];
+    ("https?", host, rest).prop_filter_map("a link", |(scheme, host, rest)| {
+        WebUrl::try_from(format!("{scheme}://{host}{rest}")).ok()
+    })
+}
+
+pub(crate) fn item() -> impl Strategy<Value = Item> {
+    prop_oneof![
+        (web_url(), text(TITLE_BYTES)).prop_map(|(url, title)| Item::Page { url, title }),
+        (web_url(), text(TITLE_BYTES)).prop_map(|(url, title)| Item::Link { url, title }),
+        text(4096).prop_map(|text| Item::Text { text }),
+    ]
+}
+
+fn file() -> impl Strategy<Value = FileEntry> {
+    let media_type = option::of(text(MEDIA_TYPE_BYTES));
+    (text(PROPOSED_NAME_BYTES), any::<u64>(), media_type).prop_map(|(name, bytes, media_type)| {
+        FileEntry {
+            name,
+            bytes,
+            media_type,
+        }
+    })
+}
+
+pub(crate) fn entry() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        4 => file().prop_map(Entry::File),
+        4 => item().prop_map(Entry::Item),
+        1 => Just(Entry::Unknown),
+    ]
+}
+
+fn transfer() -> impl Strategy<Value = WireTransferId> {
+    any::<u32>().prop_map(WireTransferId)
+}
+
+fn propose() -> impl Strategy<Value = ControlFrame> {
+    (transfer(), vec(entry(), 0..8), any::<u32>()).prop_map(|(transfer, entries, more)| {
+        let most = u32::try_from(MANIFEST_ENTRIES).expect("few enough");
+        let held = u32::try_from(entries.len()).expect("few");
+        ControlFrame::Propose(Propose {
+            transfer,
+            count: (held + more % most).clamp(1, most),
+            entries,
+        })
+    })
+}
+
+pub(crate) fn control_frame() -> impl Strategy<Value = ControlFrame> {
+    let role = || prop_oneof![Just(Role::Sender), Just(Role::Receiver)];
+    prop_oneof![
+        (versions(), device(), endpoint()).prop_map(|(versions, device, endpoint)| {
+            ControlFrame::Hello(Hello {
+                versions,
+                device,
+                endpoint,
+            })
+        }),
+        code().prop_map(|code| ControlFrame::Close(Close { code })),
+        propose(),
+        (transfer(), vec(entry(), 1..8))
+            .prop_map(|(transfer, entries)| ControlFrame::Entries(Entries { transfer, entries })),
+        (transfer(), any::<(u32, u32, u64, u64)>()).prop_map(
+            |(transfer, (epoch, entry, offset, credit))| {
+                ControlFrame::Accept(Accept {
+                    transfer,
+                    epoch,
+                    entry,
+                    offset,
+                    credit,
+                })
+            }
+        ),
+        (transfer(), code())
+            .prop_map(|(transfer, code)| ControlFrame::Decline(Decline { transfer, code })),
+        (transfer(), any::<u32>(), any::<u64>()).prop_map(|(transfer, epoch, bytes)| {
+            ControlFrame::Credit(Credit {
+                transfer,
+                epoch,
+                bytes,
+            })
+        }),
+        (transfer(), any::<(u32, u32)>(), any::<[u8; 8]>()).prop_map(
+            |(transfer, (epoch, entry), content)| {
+                ControlFrame::EntryDone(EntryDone {
+                    transfer,
+                    epoch,
+                    entry,
+                    digest: Digest::of(&content),
+                })
+            }
+        ),
+        (transfer(), any::<u32>()).prop_map(|(transfer, entry)| ControlFrame::EntryStored(
+            EntryStored { transfer, entry }
+        )),
+        (transfer(), role(), code()).prop_map(|(transfer, role, code)| ControlFrame::Cancel(
+            Cancel {
+                transfer,
+                role,
+                code
+            }
+        )),
+        Just(ControlFrame::Ping),
+        Just(ControlFrame::Pong),
+        prop_oneof![Just(0), 13..=255u8].prop_map(ControlFrame::Unknown),
+    ]
+}
+
+pub(crate) fn bulk_header() -> impl Strategy<Value = BulkHeader> {
+    (transfer(), any::<(u32, u32, u64)>()).prop_map(|(transfer, (epoch, entry, offset))| {
+        BulkHeader {
+            transfer,
+            epoch,
+            entry,
+            offset,
+        }
+    })
+}
+
+fn signal() -> impl Strategy<Value = Signal> {
+    let sdp = || vec(line(200), 0..6).prop_map(|lines| lines.join("\r\n"));
+    let candidate = (line(CANDIDATE_BYTES - 16), option::of(line(16)));
+    let body = prop_oneof![
+        sdp().prop_map(|sdp| SignalBody::Offer { sdp }),
+        sdp().prop_map(|sdp| SignalBody::Answer { sdp }),
+        candidate.prop_map(|(candidate, mid)| SignalBody::Candidate { candidate, mid }),
+        Just(SignalBody::EndOfCandidates),
+        Just(SignalBody::RestartRequest),
+        Just(SignalBody::Bye),
+        Just(SignalBody::Unknown),
+    ];
+    (any::<[u8; 16]>(), body).prop_map(|(id, body)| Signal {
+        connection: ConnectionId::from_bytes(id),
+        body,
+    })
+}
+
+fn room() -> impl Strategy<Value = Room> {
+    prop_oneof![Just(Room::Nearby), Just(Room::Unknown)]
+}
+
+fn peer() -> impl Strategy<Value = Peer> {
+    (peer_id(), device(), endpoint()).prop_map(|(id, device, endpoint)| Peer {
+        id,
+        device,
+        endpoint,
+    })
+}
+
+pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
+    let capabilities = vec(text(CAPABILITY_BYTES), 0..=CAPABILITIES);
+    prop_oneof![
+        (versions(), device(), endpoint(), capabilities).prop_map(
+            |(versions, device, endpoint, capabilities)| {
+                ClientMessage::Hello(ClientHello {
+                    versions,
+                    device,
+                    endpoint,
+                    capabilities,
+                })
+            }
+        ),
+        room().prop_map(|room| ClientMessage::Join { room }),
+        room().prop_map(|room| ClientMessage::Leave { room }),
+        (peer_id(), signal()).prop_map(|(to, signal)| ClientMessage::Signal { to, signal }),
+        device().prop_map(|device| ClientMessage::Update { device }),
+        Just(ClientMessage::Unknown),
+    ]
+}
+
+fn ice_server() -> impl Strategy<Value = IceServer> {
+    let secret = || option::of(text(64));
+    (text(ICE_SERVER_URL_BYTES), secret(), secret()).prop_map(|(url, username, credential)| {
+        IceServer {
+            url,
+            username,
+            credential,
+        }
+    })
+}
+
+fn signaling_code() -> impl Strategy<Value = SignalingCode> {
+    prop_oneof![
+        Just(SignalingCode::Incompatible),
+        Just(SignalingCode::InvalidMessage),
+        Just(SignalingCode::OutOfOrder),
+        Just(SignalingCode::Unsupported),
+        Just(SignalingCode::PeerNotFound),
+        Just(SignalingCode::Busy),
+        Just(SignalingCode::RoomFull),
+        Just(SignalingCode::RateLimited),
+        Just(SignalingCode::ShuttingDown),
+        Just(SignalingCode::Unknown),
+    ]
+}
+
+pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
+    let ice_servers = vec(ice_server(), 0..=ICE_SERVERS);
+    prop_oneof![
+        (any::<u16>(), peer_id(), text(64), ice_servers).prop_map(
+            |(version, peer, address, ice_servers)| {
+                ServerMessage::Welcome(Welcome {
+                    version,
+                    peer,
+                    address,
+                    ice_servers,
+                })
+            }
+        ),
+        (room(), vec(peer(), 0..5)).prop_map(|(room, peers)| ServerMessage::Joined { room, peers }),
+        (room(), peer()).prop_map(|(room, peer)| ServerMessage::PeerJoined { room, peer }),
+        peer().prop_map(|peer| ServerMessage::PeerUpdated { peer }),
+        (room(), peer_id()).prop_map(|(room, peer)| ServerMessage::PeerLeft { room, peer }),
+        (peer_id(), signal()).prop_map(|(from, signal)| ServerMessage::Signal { from, signal }),
+        (signaling_code(), option::of(peer_id()))
+            .prop_map(|(code, to)| ServerMessage::Error { code, to }),
+        Just(ServerMessage::Unknown),
+    ]
+}
+
+fn transfer_id() -> impl Strategy<Value = TransferId> {
+    any::<u32>().prop_map(TransferId)
+}
+
+fn source_file() -> impl Strategy<Value = SourceFile> {
+    (any::<u32>(), text(99), any::<u64>(), option::of(text(20))).prop_map(
+        |(source, name, bytes, media_type)| SourceFile {
+            source: SourceId(source),
+            name,
+            bytes,
+            media_type,
+        },
+    )
+}
+
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (device(), endpoint(), text(99)).prop_map(|(device, endpoint, server)| {
+            Command::Configure(Settings {
+                device,
+                endpoint,
+                server,
+            })
+        }),
+        Just(Command::Reconnect),
+        (device_id(), item()).prop_map(|(to, item)| Command::SendItem {
+            to,
+            item: item.into()
+        }),
+        (device_id(), vec(source_file(), 0..4))
+            .prop_map(|(to, files)| Command::SendFiles { to, files }),
+        (device_id(), text(99), any::<u32>()).prop_map(|(to, name, source)| Command::Prepare {
+            to,
+            name,
+            source: SourceId(source)
+        }),
+        source_file().prop_map(|file| Command::Prepared { file }),
+        (any::<u32>(), code(), option::of(item())).prop_map(|(source, code, instead)| {
+            Command::PrepareFailed {
+                source: SourceId(source),
+                code,
+                instead: instead.map(Into::into),
+            }
+        }),
+        transfer_id().prop_map(|transfer| Command::Accept { transfer }),
+        transfer_id().prop_map(|transfer| Command::Decline { transfer }),
+        transfer_id().prop_map(|transfer| Command::Cancel { transfer }),
+        transfer_id().prop_map(|transfer| Command::Dismiss { transfer }),
+        any::<u32>().prop_map(|item| Command::DismissItem { item: ItemId(item) }),
+    ]
+}
+
+fn device_view() -> impl Strategy<Value = DeviceView> {
+    device().prop_map(|card| DeviceView {
+        id: card.id,
+        name: card.name,
+        kind: card.kind,
+    })
+}
+
+fn proposal_view() -> impl Strategy<Value = ProposalView> {
+    let names = vec(text(99), 0..ProposalView::NAMES);
+    (
+        transfer_id(),
+        device_view(),
+        names,
+        any::<u32>(),
+        any::<u64>(),
+    )
+        .prop_map(|(transfer, from, names, files, bytes)| ProposalView {
+            transfer,
+            from,
+            names,
+            files,
+            bytes,
+        })
+}
+
+fn item_view() -> impl Strategy<Value = ItemView> {
+    (any::<u32>(), device_view(), item()).prop_map(|(id, from, item)| ItemView {
+        id: ItemId(id),
+        from,
+        item: item.into(),
+    })
+}
+
+fn subject() -> impl Strategy<Value = Subject> {
+    prop_oneof![
+        (text(99), any::<u32>()).prop_map(|(name, count)| Subject::Files { name, count }),
+        text(99).prop_map(|title| Subject::Page { title }),
+        text(99).prop_map(|title| Subject::Link { title }),
+        text(99).prop_map(|excerpt| Subject::Text { excerpt }),
+    ]
+}
+
+fn transfer_state() -> impl Strategy<Value = TransferState> {
+    prop_oneof![
+        Just(TransferState::Preparing),
+        Just(TransferState::Connecting),
+        Just(TransferState::Proposed),
+        Just(TransferState::Running),
+        Just(TransferState::Done),
+        code().prop_map(|code| TransferState::Declined { code }),
+        any::<bool>().prop_map(|here| TransferState::Cancelled { here }),
+        code().prop_map(|code| TransferState::Failed { code }),
+    ]
+}
+
+fn transfer_view() -> impl Strategy<Value = TransferView> {
+    let direction = prop_oneof![Just(Direction::Send), Just(Direction::Receive)];
+    let stored =
+        option::of((any::<u32>(), text(99)).prop_map(|(id, name)| StoredFile { id, name }));
+    let numbers = any::<(u64, u64, u32, u64, Option<u64>)>();
+    (
+        transfer_id(),
+        direction,
+        device_view(),
+        subject(),
+        numbers,
+        transfer_state(),
+        stored,
+    )
+        .prop_map(
+            |(id, direction, device, subject, numbers, state, stored)| TransferView {
+                id,
+                direction,
+                device,
+                subject,
+                bytes: numbers.0,
+                bytes_done: numbers.1,
+                files_done: numbers.2,
+                bytes_per_second: numbers.3,
+                seconds_left: numbers.4,
+                state,
+                stored,
+            },
+        )
+}
+
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        proposal_view().prop_map(|proposal| Event::ProposalArrived { proposal }),
+        transfer_id().prop_map(|transfer| Event::ProposalEnded { transfer }),
+        item_view().prop_map(|item| Event::ItemReceived { item }),
+        transfer_view().prop_map(|transfer| Event::TransferEnded { transfer }),
+    ]
+}
+
+pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let problem = prop_oneof![
+        Just(SignalingProblem::Unreachable),
+        Just(SignalingProblem::WrongAddress),
+        Just(SignalingProblem::Incompatible),
+        Just(SignalingProblem::Refused),
+        Just(SignalingProblem::Lost),
+    ];
+    let connection = prop_oneof![
+        Just(ConnectionView::Connecting),
+        Just(ConnectionView::Online),
+        problem.prop_map(|problem| ConnectionView::Offline { problem }),
+    ];
+    (
+        option::of(device()),
+        connection,
+        vec(device_view(), 0..3),
+        vec(proposal_view(), 0..3),
+        vec(transfer_view(), 0..3),
+        vec(item_view(), 0..3),
+    )
+        .prop_map(
+            |(device, connection, devices, incoming, transfers, items)| Snapshot {
+                device,
+                connection,
+                devices,
+                incoming,
+                transfers,
+                items,
+            },
+        )
+}
