@@ -14,6 +14,7 @@ import { end, removeFolder, start, temporaryFolder } from "./cleanup.ts";
 import { Connection, type Target, targets, waitForTarget } from "./devtools.ts";
 import { chromiumProgram, extensionFolder } from "./environment.ts";
 import { type Memory, memory, processTree, resetPeaks } from "./memory.ts";
+import { preferencesGranting } from "./permissions.ts";
 
 /** How a profile is started. */
 export interface ProfileOptions {
@@ -25,8 +26,9 @@ export interface ProfileOptions {
   visible?: boolean;
   /** Further arguments for Chromium. */
   args?: string[];
-  /** The extension to load, unless it is the built one. */
-  extension?: string;
+  /** Sites that the extension may read without a person's click, as match patterns: a test can't click on the toolbar
+   * or answer the browser's own question. */
+  grantedHosts?: string[];
 }
 
 /** What the extension keeps in `chrome.storage.local` for a person. */
@@ -92,11 +94,19 @@ export class Profile {
     if (this.workerKilled) {
       // A message wakes it; this one means nothing to anybody.
       const page = await this.open("manifest.json");
-      await page.evaluate(() => chrome.runtime.sendMessage("wake").catch(() => undefined));
+      await page.evaluate(() => chrome.runtime.sendMessage("{}").catch(() => undefined));
       await page.close();
       this.workerKilled = false;
     }
     return extensionWorker(this.context);
+  }
+
+  /** The device's id, as other devices know it. */
+  async deviceId(): Promise<string> {
+    return this.inWorker(async () => {
+      const { deviceId } = await chrome.storage.local.get("deviceId");
+      return String(deviceId);
+    });
   }
 
   /** Runs a function in the service worker. */
@@ -200,13 +210,14 @@ async function startChromium(folder: string, options: ProfileOptions): Promise<[
   const data = path.join(folder, "profile");
   await mkdir(path.join(data, "Default"), { recursive: true });
   await mkdir(downloadsOf(folder));
+  const extension = extensionFolder();
   const preferences = {
+    ...(options.grantedHosts ? await preferencesGranting(extension, options.grantedHosts) : {}),
     download: { default_directory: downloadsOf(folder), prompt_for_download: false },
     // A tab that asks whether to restore the last session after a kill.
     session: { restore_on_startup: 5 },
   };
   await writeFile(path.join(data, "Default", "Preferences"), JSON.stringify(preferences));
-  const extension = options.extension ?? extensionFolder();
   const child = start(
     chromiumProgram(),
     [
