@@ -1,0 +1,43 @@
+//! What the offscreen document tells the service worker and asks of it. A message wakes a worker that has died.
+
+use serde::de::DeserializeOwned;
+use tabferry_protocol::host::Settings;
+use wasm_bindgen_futures::spawn_local;
+
+use super::log;
+use crate::chrome::runtime;
+use crate::envelope::{BackgroundMessage, DownloadState, Envelope};
+
+/// Tells it something.
+pub(crate) fn tell(message: BackgroundMessage) {
+    spawn_local(async move {
+        send(message).await;
+    });
+}
+
+/// Says that the engine runs and asks what it is to run with.
+pub(crate) async fn settings() -> Option<Settings> {
+    ask(BackgroundMessage::EngineStarted).await
+}
+
+/// Asks how a download stands.
+pub(crate) async fn download_state(download: String) -> Option<DownloadState> {
+    ask(BackgroundMessage::DownloadState { download }).await
+}
+
+async fn ask<T: DeserializeOwned>(message: BackgroundMessage) -> Option<T> {
+    let answer = send(message).await?;
+    serde_json::from_str(&answer)
+        .inspect_err(|error| log::warn("answer of the service worker", error))
+        .ok()
+}
+
+async fn send(message: BackgroundMessage) -> Option<String> {
+    let text = serde_json::to_string(&Envelope::Background(message))
+        .inspect_err(|error| log::warn("message to the service worker", error))
+        .ok()?;
+    runtime::send_message(&text)
+        .await
+        .inspect_err(|error| log::warn("message to the service worker", error))
+        .ok()?
+}
