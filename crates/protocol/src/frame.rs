@@ -87,7 +87,7 @@ pub struct Propose {
     pub transfer: WireTransferId,
     /// Entries of the whole manifest, 1 to [`MANIFEST_ENTRIES`].
     pub count: u32,
-    /// The first entries; the rest follows in [`Entries`], in order.
+    /// The first entries, at least one; the rest follows in [`Entries`], in order.
     pub entries: Vec<Entry>,
 }
 
@@ -247,9 +247,11 @@ impl FrameKind {
 impl Propose {
     fn checked(self) -> Result<Self, InvalidFrame> {
         let count = usize::try_from(self.count).unwrap_or(usize::MAX);
-        if count == 0 || count > MANIFEST_ENTRIES || self.entries.len() > count {
+        let first = self.entries.len();
+        // A proposal without entries would have to be kept without knowing what of.
+        if count > MANIFEST_ENTRIES || !(1..=count).contains(&first) {
             return Err(InvalidFrame::Malformed(format!(
-                "a proposal of {count} entries"
+                "a proposal of {count} entries that begins with {first}"
             )));
         }
         Ok(self)
@@ -277,9 +279,15 @@ pub fn proposal(transfer: WireTransferId, manifest: Manifest) -> Vec<ControlFram
         page_bytes += entry_bytes;
     }
     let mut pages = pages.into_iter();
-    let first = Propose { transfer, count, entries: pages.next().unwrap_or_default() };
+    let first = Propose {
+        transfer,
+        count,
+        entries: pages.next().unwrap_or_default(),
+    };
     let rest = pages.map(|entries| ControlFrame::Entries(Entries { transfer, entries }));
-    std::iter::once(ControlFrame::Propose(first)).chain(rest).collect()
+    std::iter::once(ControlFrame::Propose(first))
+        .chain(rest)
+        .collect()
 }
 
 impl Entries {

@@ -394,7 +394,7 @@ fn control_frames() {
             ControlFrame::Propose(Propose {
                 transfer: TRANSFER,
                 count: 10_000,
-                entries: Vec::new(),
+                entries: files().into_iter().take(1).map(Entry::File).collect(),
             }),
         ),
         (

@@ -27,7 +27,7 @@ pub(crate) fn control_frame(bytes: &[u8]) {
         ControlFrame::Propose(propose) => {
             let count = usize::try_from(propose.count).expect("a small number");
             assert!((1..=MANIFEST_ENTRIES).contains(&count));
-            assert!(propose.entries.len() <= count);
+            assert!((1..=count).contains(&propose.entries.len()));
             entries(&propose.entries);
         }
         ControlFrame::Entries(more) => {

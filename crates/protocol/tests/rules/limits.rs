@@ -222,9 +222,9 @@ fn entries_of_a_proposal() {
             &json!({ "transfer": 1, "count": count, "entries": entries }),
         )
     };
-    assert!(proposal(MANIFEST_ENTRIES, 0).is_ok() && proposal(2, 2).is_ok());
-    assert!(proposal(MANIFEST_ENTRIES + 1, 0).is_err());
-    assert!(proposal(0, 0).is_err() && proposal(2, 3).is_err());
+    assert!(proposal(MANIFEST_ENTRIES, 1).is_ok() && proposal(2, 2).is_ok());
+    assert!(proposal(MANIFEST_ENTRIES + 1, 1).is_err());
+    assert!(proposal(0, 0).is_err() && proposal(2, 0).is_err() && proposal(2, 3).is_err());
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn transfer() -> impl Strategy<Value = WireTransferId> {
 }
 
 fn propose() -> impl Strategy<Value = ControlFrame> {
-    (transfer(), vec(entry(), 0..8), any::<u32>()).prop_map(|(transfer, entries, more)| {
+    (transfer(), vec(entry(), 1..8), any::<u32>()).prop_map(|(transfer, entries, more)| {
         let most = u32::try_from(MANIFEST_ENTRIES).expect("few enough");
         let held = u32::try_from(entries.len()).expect("few");
         ControlFrame::Propose(Propose {
