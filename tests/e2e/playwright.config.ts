@@ -2,6 +2,7 @@ import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
   testMatch: "*.spec.ts",
+  globalSetup: "./harness/lifeline-setup.ts",
   // Each test runs two or three browsers; two tests at once would measure each other.
   workers: 1,
   fullyParallel: false,

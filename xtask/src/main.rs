@@ -120,7 +120,9 @@ fn run(task: &Task) -> anyhow::Result<()> {
 
 fn typescript(workspace: &Workspace, arguments: &[&str], ends_on: EndsOn) -> anyhow::Result<()> {
     let mut command = script::prepare(workspace)?;
-    command.args(["--import", "tsx"]).args(arguments);
+    command
+        .args(["--import", "ts-blank-space/register"])
+        .args(arguments);
     let status = script::run(&mut command, ends_on)?;
     if !status.success() {
         bail!("{} ended with {status}", arguments[0]);

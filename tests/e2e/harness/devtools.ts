@@ -50,7 +50,10 @@ export class Connection {
   private readonly answers = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   private readonly listeners = new Set<(method: string, params: unknown) => void>();
 
-  private constructor(private readonly socket: WebSocket) {
+  private readonly socket: WebSocket;
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
     socket.on("message", (data: Buffer) => this.handle(JSON.parse(data.toString("utf8"))));
     socket.on("close", () => {
       for (const { reject } of this.answers.values()) {

@@ -39,22 +39,35 @@ export interface Settings {
 
 /** A running browser with the extension. */
 export class Profile {
+  /** The extension's device name at the start. */
+  readonly name: string;
+  /** DevTools on loopback. */
+  readonly port: number;
+  /** The window. */
+  readonly context: BrowserContext;
+  /** The extension's id. */
+  readonly extensionId: string;
+  /** Everything the browser keeps. */
+  private readonly folder: string;
+  private readonly process: ChildProcess;
+  private readonly browser: Browser;
   private workerKilled = false;
 
   private constructor(
-    /** As given at the start. */
-    readonly name: string,
-    /** Everything the browser keeps. */
-    private readonly folder: string,
-    private readonly process: ChildProcess,
-    /** DevTools on loopback. */
-    readonly port: number,
-    private readonly browser: Browser,
-    /** The window. */
-    readonly context: BrowserContext,
-    /** The extension's id. */
-    readonly extensionId: string,
-  ) {}
+    parts: Pick<Profile, "name" | "port" | "context" | "extensionId"> & {
+      folder: string;
+      process: ChildProcess;
+      browser: Browser;
+    },
+  ) {
+    this.name = parts.name;
+    this.port = parts.port;
+    this.context = parts.context;
+    this.extensionId = parts.extensionId;
+    this.folder = parts.folder;
+    this.process = parts.process;
+    this.browser = parts.browser;
+  }
 
   /** Starts a browser and waits until the extension runs with its settings. */
   static async start(options: ProfileOptions): Promise<Profile> {
@@ -67,7 +80,15 @@ export class Profile {
       const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
       const context = browser.contexts()[0]!;
       const worker = await extensionWorker(context);
-      const profile = new Profile(options.name, folder, child, port, browser, context, new URL(worker.url()).host);
+      const profile = new Profile({
+        name: options.name,
+        port,
+        context,
+        extensionId: new URL(worker.url()).host,
+        folder,
+        process: child,
+        browser,
+      });
       await profile.set({ deviceName: options.name, server: options.server });
       return profile;
     } catch (error) {

@@ -8,15 +8,15 @@ import { signalingProgram } from "./environment.ts";
 
 /** A running `tabferry-signaling` on loopback. */
 export class SignalingServer {
+  /** `ADDRESS:PORT` on which it listens. */
+  readonly address: string;
   private process: ChildProcess;
+  private readonly args: string[];
 
-  private constructor(
-    process: ChildProcess,
-    /** `ADDRESS:PORT` on which it listens. */
-    readonly address: string,
-    private readonly args: string[],
-  ) {
+  private constructor(process: ChildProcess, address: string, args: string[]) {
     this.process = process;
+    this.address = address;
+    this.args = args;
   }
 
   /** Starts one on a free port. */
@@ -47,7 +47,7 @@ export class SignalingServer {
 }
 
 async function launch(listen: string, args: string[]): Promise<[ChildProcess, string]> {
-  const child = start(signalingProgram(), ["--listen", listen, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = start(signalingProgram(), ["--listen", listen, "--log-level", "warn", ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const address = await new Promise<string>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`tabferry-signaling ended at once with code ${code}`)));

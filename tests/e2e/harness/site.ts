@@ -19,9 +19,11 @@ export class Site {
   readonly sound = wav(0.25);
   /** The file at `/report.bin`. */
   readonly report = Buffer.from(Array.from({ length: 100_000 }, (_, index) => (index * 31) % 251));
-  private requests: string[] = [];
+  private readonly server: Server;
+  private readonly requests: string[] = [];
 
-  private constructor(private readonly server: Server) {
+  private constructor(server: Server) {
+    this.server = server;
     server.on("request", (request, response) => this.answer(request, response));
   }
 

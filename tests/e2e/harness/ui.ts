@@ -7,10 +7,12 @@ import type { Profile } from "./profile.ts";
 
 /** The popup, opened as a tab so that it stays. */
 export class Popup {
-  private constructor(
-    /** The tab. */
-    readonly page: Page,
-  ) {}
+  /** The tab. */
+  readonly page: Page;
+
+  private constructor(page: Page) {
+    this.page = page;
+  }
 
   /** Opens it. */
   static async open(profile: Profile): Promise<Popup> {
@@ -111,20 +113,29 @@ export async function clickButton(document: Connection, name: string, timeoutMs 
   }
 }
 
-/** Fires a click in the context menu at the extension's listener, as the browser does. */
+/** What the extension's menu items send. */
+export type MenuKind = "page" | "link" | "selection" | "image" | "video" | "audio" | "file";
+
+/** Clicks "Send … to …" in the context menu of a page, from where the extension's part begins: checks that the item is
+ * there and fires the browser's event at the real listener. */
 export async function clickContextMenu(
-  profile: Profile,
-  info: Partial<chrome.contextMenus.OnClickData> & { menuItemId: string },
+  from: Profile,
+  kind: MenuKind,
+  to: Profile,
   page: Page,
+  info: Partial<chrome.contextMenus.OnClickData> = {},
 ): Promise<void> {
-  await profile.inWorker(
-    async ({ clicked, url }) => {
-      const [tab] = await chrome.tabs.query({ url });
+  const menuItemId = `${kind}:${await to.deviceId()}`;
+  const tab = { url: page.url(), title: await page.title() };
+  await from.inWorker(
+    async ({ clicked, tab }) => {
+      // Fails where there is no such item.
+      await chrome.contextMenus.update(clicked.menuItemId, {});
       // Chromium gives every event this method; its type declarations leave it out.
-      const event = chrome.contextMenus.onClicked as unknown as { dispatch(info: object, tab: object | undefined): void };
-      event.dispatch({ editable: false, pageUrl: url, ...clicked }, tab);
+      const event = chrome.contextMenus.onClicked as unknown as { dispatch(info: object, tab: object): void };
+      event.dispatch({ editable: false, pageUrl: tab.url, ...clicked }, tab);
     },
-    { clicked: info, url: page.url() },
+    { clicked: { menuItemId, ...info }, tab },
   );
 }
 

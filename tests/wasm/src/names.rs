@@ -9,6 +9,8 @@ use crate::{Case, equal, transcript};
 const TABLE: &[(&str, &str)] = &[
     ("report.pdf", "report.pdf"),
     ("照片 🏖.jpg", "照片 🏖.jpg"),
+    ("../../x", "x"),
+    ("CON", "_CON"),
     ("cafe\u{301}.txt", "café.txt"),
     ("\u{FEFF}x", "x"),
     ("a\u{2028}b", "a b"),
