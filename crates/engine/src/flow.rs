@@ -18,14 +18,10 @@ use crate::transfer::{Body, Transfer};
 pub(crate) struct Read {
     session: SessionKey,
     transfer: TransferId,
+    /// A read of an older epoch still counts as on its way: its bytes come and are dropped.
+    epoch: u32,
     entry: u32,
     remaining: u64,
-}
-
-impl Read {
-    pub(crate) fn belongs_to(&self, transfer: TransferId) -> bool {
-        self.transfer == transfer
-    }
 }
 
 impl Engine {
@@ -78,6 +74,7 @@ impl Engine {
                 Read {
                     session: key,
                     transfer: id,
+                    epoch: next.epoch,
                     entry: next.entry,
                     remaining: next.bytes,
                 },
@@ -103,11 +100,26 @@ impl Engine {
             return;
         }
         read.remaining -= length;
-        let (session, id, entry, finished) =
-            (read.session, read.transfer, read.entry, read.remaining == 0);
+        let (session, id, epoch, entry) = (read.session, read.transfer, read.epoch, read.entry);
+        let finished = read.remaining == 0;
         if finished {
             self.reads.remove(&key);
         }
+        self.send_chunk(session, id, epoch, entry, data, buffered);
+        if finished {
+            self.pump(session);
+        }
+    }
+
+    fn send_chunk(
+        &mut self,
+        session: SessionKey,
+        id: TransferId,
+        epoch: u32,
+        entry: u32,
+        data: &[u8],
+        buffered: u64,
+    ) {
         let connection = self
             .sessions
             .get_mut(&session)
@@ -119,7 +131,7 @@ impl Engine {
         let Some(wire) = transfer.wire else { return };
         let Some((header, done)) = transfer
             .sending()
-            .and_then(|sending| sending.handle_chunk(wire, entry, data))
+            .and_then(|sending| sending.handle_chunk(wire, epoch, entry, data))
         else {
             return;
         };
@@ -130,11 +142,8 @@ impl Engine {
         if let Some(frame) = done {
             connection.send(&frame, &mut self.out);
         }
-        if buffered + BulkHeader::BYTES as u64 + length >= BUFFERED_HIGH_BYTES {
+        if buffered + (BulkHeader::BYTES + data.len()) as u64 >= BUFFERED_HIGH_BYTES {
             connection.paused = true;
-        }
-        if finished {
-            self.pump(session);
         }
     }
 
@@ -206,16 +215,24 @@ impl Engine {
     }
 
     pub(crate) fn handle_file_failed(&mut self, file: FileKey, failure: FileFailure) {
-        let Some(id) = self.receiver_of(file).map(|transfer| transfer.id) else {
+        let Some(transfer) = self.receiver_of(file) else {
             return;
         };
+        let id = transfer.id;
+        if failure == FileFailure::Interrupted {
+            self.restart_file(id, file);
+            return;
+        }
+        // Nothing of it is left to abort.
+        if let Some(receiving) = transfer.receiving() {
+            receiving.forget(file);
+        }
         match failure {
-            FileFailure::Interrupted => self.restart_file(id, file),
             FileFailure::Cancelled => {
                 self.send_cancel(id, Code::Cancelled);
                 self.end(id, TransferState::Cancelled { here: true });
             }
-            FileFailure::Full | FileFailure::Refused => self.fail(id, failure.into()),
+            failure => self.fail(id, failure.into()),
         }
     }
 

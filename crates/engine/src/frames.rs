@@ -15,6 +15,7 @@ use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
 use crate::engine::Engine;
 use crate::io::{Channel, ConnectionKey};
 use crate::receiving::{Collecting, Receiving};
+use crate::sending::index;
 use crate::session::SessionKey;
 use crate::transfer::{Body, Transfer, subject};
 
@@ -194,13 +195,15 @@ impl Engine {
         connection
             .collecting
             .retain(|_, (since, _)| now.since(*since) < PROPOSAL_TIMEOUT_MS);
-        let items_only = propose
+        // Items that are all here wait for nobody.
+        let whole = propose.entries.len() == index(propose.count);
+        let items = propose
             .entries
             .iter()
             .all(|entry| matches!(entry, Entry::Item(_)));
         let full =
             pending + connection.collecting.len() >= PENDING_PROPOSALS || open >= OPEN_TRANSFERS;
-        if full && !items_only {
+        if full && !(whole && items) {
             self.refuse(key, propose.transfer, Code::Busy);
             return Ok(());
         }
@@ -343,8 +346,6 @@ impl Engine {
         transfer.state = TransferState::Running;
         transfer.moved(self.now);
         transfer.speed.restart(self.now, transfer.bytes_done);
-        // What was on its way from the source belongs to the epoch before.
-        self.reads.retain(|_, read| !read.belongs_to(id));
         self.out.changed();
         self.propose_waiting(key);
         self.pump(key);

@@ -8,9 +8,9 @@ use tabferry_protocol::digest::{Digest, Hasher};
 use tabferry_protocol::frame::{Accept, BulkHeader, ControlFrame, Credit, EntryDone};
 use tabferry_protocol::id::WireTransferId;
 use tabferry_protocol::limits::{
-    CREDIT_STEP_BYTES, MANIFEST_NAMES_BYTES, RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS,
+    CREDIT_STEP_BYTES, INLINE_ENTRIES, MANIFEST_TEXT_BYTES, RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS,
 };
-use tabferry_protocol::manifest::{Entry, FileEntry, Manifest};
+use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
 use tabferry_protocol::name::ReceivedName;
 
 use crate::io::{FileKey, Output};
@@ -22,7 +22,8 @@ use crate::sending::index;
 pub(crate) struct Collecting {
     count: usize,
     entries: Vec<Entry>,
-    names_bytes: usize,
+    /// Bytes of all texts in the entries.
+    bytes: usize,
 }
 
 impl Collecting {
@@ -30,25 +31,37 @@ impl Collecting {
         Self {
             count: index(count),
             entries: Vec::new(),
-            names_bytes: 0,
+            bytes: 0,
         }
     }
 
     /// Takes a page. Returns the manifest when it is complete.
     pub(crate) fn add(&mut self, page: Vec<Entry>) -> Result<Option<Manifest>, Code> {
-        let bytes = |entry: &Entry| match entry {
-            Entry::File(file) => file.name.len(),
-            Entry::Item(_) | Entry::Unknown => 0,
-        };
-        self.names_bytes += page.iter().map(bytes).sum::<usize>();
+        let items = page.iter().any(|entry| matches!(entry, Entry::Item(_)));
+        self.bytes += page.iter().map(text_bytes).sum::<usize>();
         self.entries.extend(page);
-        if self.entries.len() > self.count || self.names_bytes > MANIFEST_NAMES_BYTES {
+        if self.entries.len() > self.count
+            || self.bytes > MANIFEST_TEXT_BYTES
+            || (items && self.count > INLINE_ENTRIES)
+        {
             return Err(Code::TooLarge);
         }
         if self.entries.len() < self.count {
             return Ok(None);
         }
         Manifest::new(core::mem::take(&mut self.entries)).map(Some)
+    }
+}
+
+/// What an entry keeps in memory besides itself.
+fn text_bytes(entry: &Entry) -> usize {
+    match entry {
+        Entry::File(file) => file.name.len() + file.media_type.as_ref().map_or(0, String::len),
+        Entry::Item(Item::Page { url, title } | Item::Link { url, title }) => {
+            url.as_str().len() + title.len()
+        }
+        Entry::Item(Item::Text { text }) => text.len(),
+        Entry::Unknown => 0,
     }
 }
 
@@ -348,9 +361,7 @@ impl Receiving {
     /// The storage broke off a file: lets go of it and of everything behind it, and asks for the bytes again. `None` when
     /// that was tried often enough.
     pub(crate) fn restart(&mut self, key: FileKey, out: &mut Outbox) -> Option<ControlFrame> {
-        let failed = self.entry_of(key)?;
-        self.open.remove(&failed);
-        self.announced.remove(&failed);
+        let failed = self.forget(key)?;
         self.restarts += 1;
         if self.restarts > STORAGE_RESTARTS {
             return None;
@@ -374,6 +385,14 @@ impl Receiving {
         Some(self.start(from))
     }
 
+    /// The storage has let go of a file. Returns its entry.
+    pub(crate) fn forget(&mut self, key: FileKey) -> Option<u32> {
+        let entry = self.entry_of(key)?;
+        self.open.remove(&entry);
+        self.announced.remove(&entry);
+        Some(entry)
+    }
+
     /// Lets go of every open file.
     pub(crate) fn abort(&mut self, out: &mut Outbox) {
         for file in core::mem::take(&mut self.open).into_values() {
@@ -383,5 +402,39 @@ impl Receiving {
 
     fn size(&self, entry: u32) -> Option<u64> {
         self.files.get(index(entry)).map(|file| file.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text() -> Entry {
+        Entry::Item(Item::Text {
+            text: "x".repeat(1024),
+        })
+    }
+
+    #[test]
+    fn items_of_a_manifest_too_long_for_them_are_refused_at_once() {
+        assert_eq!(
+            Collecting::new(10_000).add(vec![text()]),
+            Err(Code::TooLarge)
+        );
+        let mut collecting = Collecting::new(2);
+        assert_eq!(collecting.add(vec![text()]), Ok(None));
+        assert!(matches!(collecting.add(vec![text()]), Ok(Some(_))));
+    }
+
+    #[test]
+    fn every_text_of_an_unfinished_manifest_counts() {
+        let file = Entry::File(FileEntry {
+            name: String::new(),
+            bytes: 1,
+            media_type: Some("x".repeat(MANIFEST_TEXT_BYTES / 2)),
+        });
+        let mut collecting = Collecting::new(10_000);
+        assert_eq!(collecting.add(vec![file.clone(), file.clone()]), Ok(None));
+        assert_eq!(collecting.add(vec![file]), Err(Code::TooLarge));
     }
 }

@@ -59,6 +59,7 @@ struct Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NextRead {
     pub(crate) source: SourceId,
+    pub(crate) epoch: u32,
     pub(crate) entry: u32,
     pub(crate) offset: u64,
     pub(crate) bytes: u64,
@@ -236,6 +237,7 @@ impl Sending {
         }
         let read = NextRead {
             source,
+            epoch: run.epoch,
             entry: run.read_entry,
             offset: run.read_offset,
             bytes,
@@ -259,15 +261,16 @@ impl Sending {
     }
 
     /// Takes the next bytes of an entry, in order. Returns the header to send them with, and the frame that follows the
-    /// entry's last bytes.
+    /// entry's last bytes; `None` if they were read for an older epoch.
     pub(crate) fn handle_chunk(
         &mut self,
         transfer: WireTransferId,
+        epoch: u32,
         entry: u32,
         data: &[u8],
     ) -> Option<(BulkHeader, Option<ControlFrame>)> {
         let size = self.files().get(index(entry))?.bytes;
-        let run = self.run.as_mut()?;
+        let run = self.run.as_mut().filter(|run| run.epoch == epoch)?;
         let header = BulkHeader {
             transfer,
             epoch: run.epoch,

@@ -491,6 +491,7 @@ impl Engine {
             });
             if again {
                 transfer.state = TransferState::Connecting;
+                self.out.changed();
             } else if transfer.is_pending() {
                 self.end(id, TransferState::Cancelled { here: false });
             } else {

@@ -37,8 +37,8 @@ pub const INLINE_ENTRIES: usize = 16;
 /// honest one may come from a system that counts differently.
 pub const PROPOSED_NAME_BYTES: usize = 1024;
 
-/// Bytes of all proposed names of one manifest: what a receiver keeps in memory before anyone said yes.
-pub const MANIFEST_NAMES_BYTES: usize = 1024 * 1024;
+/// Bytes of all names and other texts of one manifest: what a receiver keeps in memory before anyone said yes.
+pub const MANIFEST_TEXT_BYTES: usize = 1024 * 1024;
 
 /// Longest media type in bytes.
 pub const MEDIA_TYPE_BYTES: usize = 127;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 use crate::limits::{
-    INLINE_ENTRIES, MANIFEST_ENTRIES, MANIFEST_NAMES_BYTES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES,
+    INLINE_ENTRIES, MANIFEST_ENTRIES, MANIFEST_TEXT_BYTES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES,
     TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES,
 };
 use crate::link::WebUrl;
@@ -150,7 +150,7 @@ impl Manifest {
             .ok_or(Code::TooLarge)?;
         if files.is_empty()
             || files.len() > MANIFEST_ENTRIES
-            || names > MANIFEST_NAMES_BYTES
+            || names > MANIFEST_TEXT_BYTES
             || bytes > TRANSFER_BYTES
         {
             return Err(Code::TooLarge);

@@ -4,7 +4,7 @@ use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CHUNK_BYTES, DEVICE_NAME_BYTES,
-    ICE_SERVER_URL_BYTES, ICE_SERVERS, INLINE_ENTRIES, MANIFEST_ENTRIES, MANIFEST_NAMES_BYTES,
+    ICE_SERVER_URL_BYTES, ICE_SERVERS, INLINE_ENTRIES, MANIFEST_ENTRIES, MANIFEST_TEXT_BYTES,
     MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, ROOM_PEERS, SDP_BYTES, SIGNALING_MESSAGE_BYTES,
     TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES, URL_BYTES, VERSIONS,
 };
@@ -160,7 +160,7 @@ fn entries(entries: &[Entry]) {
             assert!((1..=MANIFEST_ENTRIES).contains(&files.len()));
             let names: usize = files.iter().map(|file| file.name.len()).sum();
             let bytes: u64 = files.iter().map(|file| file.bytes).sum();
-            assert!(names <= MANIFEST_NAMES_BYTES && bytes <= TRANSFER_BYTES);
+            assert!(names <= MANIFEST_TEXT_BYTES && bytes <= TRANSFER_BYTES);
             for file in files {
                 assert!(file.name.len() <= PROPOSED_NAME_BYTES);
                 let media_type = file.media_type.unwrap_or_default();

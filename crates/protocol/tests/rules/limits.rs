@@ -277,7 +277,7 @@ fn a_manifest_is_of_one_sort() {
 fn proposed_names() {
     let one = |length| Manifest::of_files(vec![file(length, 1)]).is_ok();
     assert!(one(0) && one(PROPOSED_NAME_BYTES) && !one(PROPOSED_NAME_BYTES + 1));
-    let mut all = vec![file(PROPOSED_NAME_BYTES, 1); MANIFEST_NAMES_BYTES / PROPOSED_NAME_BYTES];
+    let mut all = vec![file(PROPOSED_NAME_BYTES, 1); MANIFEST_TEXT_BYTES / PROPOSED_NAME_BYTES];
     assert!(Manifest::of_files(all.clone()).is_ok());
     all.push(file(1, 1));
     assert_eq!(Manifest::of_files(all), Err(Code::TooLarge));
@@ -448,7 +448,7 @@ fn paged(manifest: &Manifest) -> Vec<Entry> {
 #[test]
 fn the_largest_manifests_travel_in_pages() {
     let hostile = FileEntry {
-        name: "\u{1}".repeat(MANIFEST_NAMES_BYTES / MANIFEST_ENTRIES),
+        name: "\u{1}".repeat(MANIFEST_TEXT_BYTES / MANIFEST_ENTRIES),
         bytes: TRANSFER_BYTES / 20_000,
         media_type: Some("\u{1}".repeat(MEDIA_TYPE_BYTES)),
     };
