@@ -8,13 +8,16 @@ const loaded = init();
 /** Makes a listener that hands its event on to a function of the program. */
 const on = (name) => (...args) => loaded.then(() => program[name](...args));
 
-chrome.runtime.onInstalled.addListener(on("started"));
-chrome.runtime.onStartup.addListener(on("started"));
+// Whatever the worker starts for. The two listeners make it start with the browser and after an update.
+loaded.then(() => program.started());
+chrome.runtime.onInstalled.addListener(() => {});
+chrome.runtime.onStartup.addListener(() => {});
 
 chrome.runtime.onMessage.addListener((message, _sender, respond) => {
-  if (JSON.parse(message).to !== "background") return false;
+  const { background } = JSON.parse(message);
+  if (background === undefined) return false;
   loaded
-    .then(() => program.message(message))
+    .then(() => program.message(JSON.stringify(background)))
     .catch((error) => console.error(error))
     .then(respond);
   return true;
@@ -32,28 +35,47 @@ chrome.contextMenus.onClicked.addListener((info, tab) => {
 });
 
 chrome.notifications.onClicked.addListener(on("notification_clicked"));
-chrome.notifications.onButtonClicked.addListener(on("notification_button_clicked"));
+chrome.notifications.onButtonClicked.addListener(on("notification_clicked"));
 chrome.notifications.onClosed.addListener(on("notification_closed"));
 
 chrome.downloads.onChanged.addListener((delta) => {
-  if (delta.state) loaded.then(() => program.download_ended(delta.id));
+  if (delta.state) loaded.then(() => program.download_changed(delta.id));
 });
+
+/** Received files that the browser has not yet asked for, by the id in their URL. */
+const files = new Map();
 
 self.addEventListener("message", (event) => {
   const { download, name, bytes, stream } = event.data;
-  const taken = loaded.then(() => {
-    program.take_stream(download, name, bytes, stream);
-    (event.ports[0] ?? event.source).postMessage({ download });
-  });
-  event.waitUntil(taken);
+  files.set(download, { name, bytes, stream });
+  (event.ports[0] ?? event.source).postMessage({ download });
 });
 
 self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url);
-  if (origin === location.origin && pathname.startsWith("/download/")) {
-    event.respondWith(loaded.then(() => program.answer_download(pathname)));
+  const [, folder, download] = pathname.split("/");
+  if (origin === location.origin && folder === "download") {
+    event.respondWith(loaded.then(() => attachment(download)));
   }
 });
+
+/** Answers with a received file, which the browser then stores as a download. */
+function attachment(download) {
+  const file = files.get(download);
+  files.delete(download);
+  if (!file) {
+    program.download_lost(download);
+    return new Response(null, { status: 404 });
+  }
+  return new Response(file.stream, {
+    headers: {
+      "content-type": "application/octet-stream",
+      "content-length": file.bytes,
+      "content-disposition": program.content_disposition(file.name),
+      "x-content-type-options": "nosniff",
+    },
+  });
+}
 
 /**
  * Asks for access to the host of an image, video, audio or linked file that a person wants to send, for a click's right

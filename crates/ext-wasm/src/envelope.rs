@@ -19,7 +19,7 @@ pub const FILES_CHANNEL: &str = "files";
 
 /// A message with its destination: every context hears every message and drops what is not for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "to", content = "body", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Envelope {
     /// For the service worker.
     Background(BackgroundMessage),
@@ -29,7 +29,7 @@ pub enum Envelope {
 
 /// What the service worker is told or asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum BackgroundMessage {
     /// A page needs the engine. Answered with `true` once the offscreen document listens.
     EnsureEngine,
@@ -53,7 +53,7 @@ pub enum BackgroundMessage {
 
 /// What the offscreen document is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum OffscreenMessage {
     /// For the engine.
     Command(Command),
@@ -93,7 +93,7 @@ pub struct EngineStatus {
 
 /// How a download into the browser's Downloads stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum DownloadState {
     /// Not ended.
     Running,

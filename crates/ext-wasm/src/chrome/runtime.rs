@@ -5,11 +5,11 @@ use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 
-use js_sys::Function;
+use js_sys::{Function, Object, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use super::{ApiError, opaque};
+use super::{ApiError, object, opaque, settled};
 
 /// An answer on its way.
 pub type Answer = Pin<Box<dyn Future<Output = String>>>;
@@ -17,12 +17,22 @@ pub type Answer = Pin<Box<dyn Future<Output = String>>>;
 /// Sends a text to every other context and waits for the first answer; `None` if someone listens but no one answers.
 /// Errors when no one listens.
 pub async fn send_message(text: &str) -> Result<Option<String>, ApiError> {
-    Ok(raw_send_message(text).await?.as_string())
+    Ok(settled(raw_send_message(text)).await?.as_string())
 }
 
 /// Full URL of a file of the extension.
 pub fn url_of(path: &str) -> String {
     raw_url_of(path)
+}
+
+/// Shows the extension's settings.
+pub fn open_options_page() {
+    raw_open_options_page();
+}
+
+/// The extension's version, as its manifest has it.
+pub fn version() -> String {
+    raw_manifest().version()
 }
 
 /// Listens to messages for as long as it lives. Not for the service worker, whose listeners stand in its glue.
@@ -103,8 +113,7 @@ impl Port {
         on_message: impl FnMut(String) + 'static,
         on_disconnect: impl FnMut() + 'static,
     ) -> Result<Self, ApiError> {
-        let options = js_sys::Object::new();
-        js_sys::Reflect::set(&options, &"name".into(), &name.into())?;
+        let options = object(&[("name", name.into())]);
         Ok(Self::new(raw_connect(&options)?, on_message, on_disconnect))
     }
 
@@ -169,6 +178,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn disconnect(this: &RawPort);
 
+    type RawManifest;
+    #[wasm_bindgen(method, getter)]
+    fn version(this: &RawManifest) -> String;
+
     type RawEvent;
     #[wasm_bindgen(method, js_name = addListener)]
     fn add_listener(this: &RawEvent, listener: &JsValue);
@@ -176,11 +189,15 @@ extern "C" {
     fn remove_listener(this: &RawEvent, listener: &JsValue);
 
     #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = sendMessage)]
-    async fn raw_send_message(text: &str) -> Result<JsValue, JsValue>;
+    fn raw_send_message(text: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "runtime"], js_name = connect)]
-    fn raw_connect(options: &js_sys::Object) -> Result<RawPort, JsValue>;
+    fn raw_connect(options: &Object) -> Result<RawPort, JsValue>;
     #[wasm_bindgen(js_namespace = ["chrome", "runtime"], js_name = getURL)]
     fn raw_url_of(path: &str) -> String;
+    #[wasm_bindgen(js_namespace = ["chrome", "runtime"], js_name = openOptionsPage)]
+    fn raw_open_options_page();
+    #[wasm_bindgen(js_namespace = ["chrome", "runtime"], js_name = getManifest)]
+    fn raw_manifest() -> RawManifest;
     #[wasm_bindgen(thread_local_v2, js_namespace = ["chrome", "runtime"], js_name = onMessage)]
     static ON_MESSAGE: RawEvent;
     #[wasm_bindgen(thread_local_v2, js_namespace = ["chrome", "runtime"], js_name = onConnect)]

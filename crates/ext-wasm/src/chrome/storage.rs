@@ -1,9 +1,9 @@
 //! `chrome.storage`: texts by key. Not there in the offscreen document.
 
-use js_sys::{Object, Reflect};
+use js_sys::{Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 
-use super::ApiError;
+use super::{ApiError, object, settled};
 
 /// Where something is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,40 +18,45 @@ impl Area {
     /// The text kept under a key.
     pub async fn get(self, key: &str) -> Result<Option<String>, ApiError> {
         let found = match self {
-            Self::Local => local_get(&key.into()).await?,
-            Self::Session => session_get(&key.into()).await?,
+            Self::Local => local_get(&key.into()),
+            Self::Session => session_get(&key.into()),
         };
+        let found = settled(found).await?;
         Ok(Reflect::get(&found, &key.into())?.as_string())
     }
 
     /// Keeps texts under their keys, all or none.
     pub async fn set(self, entries: &[(&str, &str)]) -> Result<(), ApiError> {
-        let object = Object::new();
-        for (key, text) in entries {
-            Reflect::set(&object, &(*key).into(), &(*text).into())?;
-        }
-        match self {
-            Self::Local => local_set(&object).await?,
-            Self::Session => session_set(&object).await?,
-        }
+        let fields: Vec<_> = entries
+            .iter()
+            .map(|(key, text)| (*key, JsValue::from(*text)))
+            .collect();
+        let object = object(&fields);
+        let call = match self {
+            Self::Local => local_set(&object),
+            Self::Session => session_set(&object),
+        };
+        settled(call).await?;
         Ok(())
     }
 
     /// Forgets what is kept under a key, if anything is.
     pub async fn remove(self, key: &str) -> Result<(), ApiError> {
-        match self {
-            Self::Local => local_remove(key).await?,
-            Self::Session => session_remove(key).await?,
-        }
+        let call = match self {
+            Self::Local => local_remove(key),
+            Self::Session => session_remove(key),
+        };
+        settled(call).await?;
         Ok(())
     }
 
     /// All keys in use.
     pub async fn keys(self) -> Result<Vec<String>, ApiError> {
         let all = match self {
-            Self::Local => local_get(&JsValue::NULL).await?,
-            Self::Session => session_get(&JsValue::NULL).await?,
+            Self::Local => local_get(&JsValue::NULL),
+            Self::Session => session_get(&JsValue::NULL),
         };
+        let all = settled(all).await?;
         let keys = Object::keys(all.unchecked_ref::<Object>());
         Ok(keys.iter().filter_map(|key| key.as_string()).collect())
     }
@@ -60,15 +65,15 @@ impl Area {
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "local"], js_name = get)]
-    async fn local_get(key: &JsValue) -> Result<JsValue, JsValue>;
+    fn local_get(key: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "local"], js_name = set)]
-    async fn local_set(entries: &Object) -> Result<(), JsValue>;
+    fn local_set(entries: &Object) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "local"], js_name = remove)]
-    async fn local_remove(key: &str) -> Result<(), JsValue>;
+    fn local_remove(key: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "session"], js_name = get)]
-    async fn session_get(key: &JsValue) -> Result<JsValue, JsValue>;
+    fn session_get(key: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "session"], js_name = set)]
-    async fn session_set(entries: &Object) -> Result<(), JsValue>;
+    fn session_set(entries: &Object) -> Result<Promise, JsValue>;
     #[wasm_bindgen(catch, js_namespace = ["chrome", "storage", "session"], js_name = remove)]
-    async fn session_remove(key: &str) -> Result<(), JsValue>;
+    fn session_remove(key: &str) -> Result<Promise, JsValue>;
 }
