@@ -1,0 +1,113 @@
+//! A page's way to the engine in the offscreen document: commands there, snapshots back, over one port for as long as
+//! the page is open.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::rc::Rc;
+
+use tabferry_protocol::host::{Command, Snapshot};
+use wasm_bindgen_futures::spawn_local;
+
+use crate::chrome::runtime::{Port, send_message};
+use crate::envelope::PAGE_PORT;
+use crate::json;
+
+/// [`EnsureEngine`](crate::envelope::BackgroundMessage::EnsureEngine) in its envelope, as a text, so that no page loads
+/// what it takes to write every other message.
+const ENSURE_ENGINE: &str = r#"{"background":"ensure-engine"}"#;
+
+/// Starts the engine where it doesn't run. `None` if it could not be started. Settings are there afterwards.
+pub async fn ensure_engine() -> Option<()> {
+    let answer = send_message(ENSURE_ENGINE).await.ok()?;
+    (answer? == "true").then_some(())
+}
+
+/// The engine, once it runs.
+pub struct Engine {
+    port: RefCell<Option<Port>>,
+    /// Whether this port has brought anything yet.
+    answered: Cell<bool>,
+    on_snapshot: Box<dyn Fn(Snapshot)>,
+    on_lost: Box<dyn Fn()>,
+}
+
+impl Engine {
+    /// Not connected yet. `on_snapshot` gets every new state, `on_lost` hears that there is no engine and that it could
+    /// not be started.
+    pub fn new(on_snapshot: impl Fn(Snapshot) + 'static, on_lost: impl Fn() + 'static) -> Rc<Self> {
+        Rc::new(Self {
+            port: RefCell::new(None),
+            answered: Cell::new(false),
+            on_snapshot: Box::new(on_snapshot),
+            on_lost: Box::new(on_lost),
+        })
+    }
+
+    /// Starts the engine where it doesn't run, and connects.
+    pub fn connect(self: &Rc<Self>) {
+        let engine = Rc::clone(self);
+        spawn_local(async move {
+            if engine.try_connect().await.is_none() {
+                (engine.on_lost)();
+            }
+        });
+    }
+
+    async fn try_connect(self: &Rc<Self>) -> Option<()> {
+        ensure_engine().await?;
+        self.answered.set(false);
+        let (messages, end) = (Rc::downgrade(self), Rc::downgrade(self));
+        let port = Port::connect(
+            PAGE_PORT,
+            move |text| {
+                // A snapshot that can't be read is none.
+                if let (Some(engine), Ok(snapshot)) = (messages.upgrade(), json::from_str(&text)) {
+                    engine.answered.set(true);
+                    (engine.on_snapshot)(snapshot);
+                }
+            },
+            move || {
+                let Some(engine) = end.upgrade() else { return };
+                let port = engine.port.take();
+                // The offscreen document has gone. One that never answered would not at the next attempt either.
+                if engine.answered.get() {
+                    engine.connect();
+                } else {
+                    (engine.on_lost)();
+                }
+                drop(port);
+            },
+        );
+        self.port.replace(Some(port.ok()?));
+        Some(())
+    }
+
+    /// Asks something of the engine. Lost while there is none: then the page says so anyway.
+    pub fn command(&self, command: &Command) {
+        if let (Some(port), Ok(text)) = (&*self.port.borrow(), serde_json::to_string(command)) {
+            // Fails when the port is closed.
+            let _ = port.post(&text);
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::{BackgroundMessage, Envelope};
+
+    #[test]
+    fn the_engine_is_asked_for_in_the_envelopes_words() {
+        let envelope: Envelope = serde_json::from_str(ENSURE_ENGINE).unwrap();
+        assert_eq!(
+            envelope,
+            Envelope::Background(BackgroundMessage::EnsureEngine)
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! What pages do: ask the engine, hand files over, understand clicks, try a server.
+
+pub mod click;
+pub mod engine;
+pub mod handover;
+pub mod server;

@@ -1,0 +1,10 @@
+//! Puts a [`model`](crate::model) on the screen: thin, without decisions. Texts go in as text only, never as markup.
+
+pub mod device;
+pub mod dom;
+pub mod drop;
+pub mod item;
+pub mod list;
+pub mod notice;
+pub mod proposal;
+pub mod transfer;

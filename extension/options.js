@@ -1,0 +1,5 @@
+// The settings: start their program.
+
+import init from "./wasm/options.js";
+
+init();

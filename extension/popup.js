@@ -1,0 +1,5 @@
+// The popup: starts its program.
+
+import init from "./wasm/popup.js";
+
+init();
