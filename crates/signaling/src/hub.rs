@@ -1,0 +1,155 @@
+//! The rooms and the queues of all sockets under one lock: an input and everything that follows from it happen at once,
+//! so every peer hears of events in one order. Nothing here waits for a socket.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tabferry_protocol::id::PeerId;
+use tabferry_protocol::signaling::{ClientMessage, IceServer, ServerMessage, SignalingCode};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::metrics::Metrics;
+use crate::outbox::{Full, Outbox, QueueLimits};
+use crate::rooms::{Action, Incoming, PeerQuotas, Rooms};
+
+/// Everything the sockets share.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    state: Mutex<State>,
+    queue: QueueLimits,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug)]
+struct State {
+    rooms: Rooms,
+    /// The queue of every connected peer.
+    outboxes: HashMap<PeerId, Arc<Outbox>>,
+    /// The server stops; nobody new comes in.
+    stopping: bool,
+}
+
+/// The peer that a signal was for has no room in its queue.
+struct Busy;
+
+impl Hub {
+    pub(crate) fn new(
+        quotas: PeerQuotas,
+        queue: QueueLimits,
+        ice_servers: Vec<IceServer>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let state = State {
+            rooms: Rooms::new(quotas, ice_servers),
+            outboxes: HashMap::new(),
+            stopping: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            queue,
+            metrics,
+        }
+    }
+
+    /// Lets a peer in, under an id from `draw_id`. What is to be written to its socket comes out of the outbox.
+    pub(crate) fn connect(
+        &self,
+        address: IpAddr,
+        mut draw_id: impl FnMut() -> PeerId,
+    ) -> (PeerId, Arc<Outbox>) {
+        let outbox = Arc::new(Outbox::new(self.queue));
+        let mut state = self.lock();
+        let now = Instant::now();
+        let mut id = draw_id();
+        while !state.rooms.connect(now, id, address) {
+            id = draw_id();
+        }
+        state.outboxes.insert(id, outbox.clone());
+        if state.stopping {
+            let actions = state.rooms.shut_down();
+            let _ = self.apply(&mut state, actions);
+        }
+        (id, outbox)
+    }
+
+    /// Handles what a peer sent. True when the peer has said hello.
+    pub(crate) fn receive(&self, id: PeerId, incoming: Incoming) -> bool {
+        let to = match &incoming {
+            Incoming::Message(ClientMessage::Signal { to, .. }) => Some(*to),
+            _ => None,
+        };
+        if incoming != Incoming::Empty {
+            self.metrics.count_message();
+        }
+        let mut state = self.lock();
+        let actions = state.rooms.receive(Instant::now(), id, incoming);
+        if self.apply(&mut state, actions).is_err() {
+            let busy = Action::Send {
+                to: vec![id],
+                message: ServerMessage::Error {
+                    code: SignalingCode::Busy,
+                    to,
+                },
+            };
+            let _ = self.apply(&mut state, vec![busy]);
+        }
+        state.rooms.has_greeted(id)
+    }
+
+    /// A peer's socket has ended.
+    pub(crate) fn disconnect(&self, id: PeerId) {
+        let mut state = self.lock();
+        state.outboxes.remove(&id);
+        let actions = state.rooms.disconnect(id);
+        let _ = self.apply(&mut state, actions);
+    }
+
+    /// Tells everyone that the server stops, now and whoever still comes.
+    pub(crate) fn shut_down(&self) {
+        let mut state = self.lock();
+        state.stopping = true;
+        let actions = state.rooms.shut_down();
+        let _ = self.apply(&mut state, actions);
+    }
+
+    /// Does what the rooms want. A peer whose queue is full is cut, which the others then hear of; but a signal that does
+    /// not fit is dropped, and its sender is to hear that the peer is busy.
+    fn apply(&self, state: &mut State, actions: Vec<Action>) -> Result<(), Busy> {
+        let mut done = Ok(());
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Send { to, message } => {
+                    self.metrics.count_answer(&message);
+                    let is_signal = matches!(message, ServerMessage::Signal { .. });
+                    let text = Utf8Bytes::from(message.encode());
+                    for peer in to {
+                        let Some(outbox) = state.outboxes.get(&peer) else {
+                            continue;
+                        };
+                        if is_signal {
+                            done = outbox.try_push_signal(text.clone()).map_err(|Full| Busy);
+                        } else if outbox.push(text.clone()).is_err() {
+                            state.outboxes.remove(&peer);
+                            actions.extend(state.rooms.disconnect(peer));
+                        }
+                    }
+                }
+                Action::Close { peer, ending } => {
+                    if let Some(outbox) = state.outboxes.remove(&peer) {
+                        outbox.close(ending);
+                    }
+                }
+            }
+        }
+        self.metrics.set_population(&state.rooms);
+        done
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic of another thread is a bug of ours that ends its own socket; the others should go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

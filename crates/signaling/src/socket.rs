@@ -1,0 +1,188 @@
+//! The life of one WebSocket: reads, writes, pings, timeouts, closing. It must not know rooms, nor wait for any other
+//! socket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tabferry_protocol::id::PeerId;
+use tabferry_protocol::limits::{SIGNALING_MESSAGE_BYTES, SOCKET_READ_BUFFER_BYTES};
+use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+use crate::close::Ending;
+use crate::config::Limits;
+use crate::hub::Hub;
+use crate::outbox::{Outbox, Outgoing};
+use crate::rooms::Incoming;
+
+/// A WebSocket on a connection that was HTTP before.
+pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// How long a client may take to read what a close frame says and to close its side.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Bytes of a client that are read and dropped after a close frame. Closing a connection with unread bytes resets it, and
+/// the client might not see the close frame.
+const CLOSE_DISCARD_BYTES: u64 = 4 * SIGNALING_MESSAGE_BYTES as u64;
+
+/// Makes a WebSocket of an upgraded connection.
+pub(crate) async fn open(upgraded: Upgraded) -> Socket {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(2 * SIGNALING_MESSAGE_BYTES)
+        .max_message_size(Some(SIGNALING_MESSAGE_BYTES))
+        .max_frame_size(Some(SIGNALING_MESSAGE_BYTES));
+    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await
+}
+
+/// One peer's socket and what it shares with the rest. Dropping it takes the peer out of its rooms.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) hub: &'a Hub,
+    pub(crate) limits: &'a Limits,
+    pub(crate) id: PeerId,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.hub.disconnect(self.id);
+    }
+}
+
+impl Line<'_> {
+    /// Moves messages until one side ends it; `None` means that the client did. `pending` is given back with the
+    /// hello, which must come before `hello_by`.
+    pub(crate) async fn drive(
+        &self,
+        socket: &mut Socket,
+        hello_by: Instant,
+        pending: OwnedSemaphorePermit,
+    ) -> Option<Ending> {
+        let mut pending = Some(pending);
+        let mut heard = Instant::now();
+        let mut pinged = heard;
+        loop {
+            let silent_at = heard + self.limits.silence;
+            let ping_at = heard.max(pinged) + self.limits.ping_interval;
+            let hello_by = pending.as_ref().map(|_| hello_by);
+            let wake_at = hello_by
+                .map_or(silent_at, |at| at.min(silent_at))
+                .min(ping_at);
+            tokio::select! {
+                // Who asks much gets its answers before it may ask more.
+                biased;
+                outgoing = self.outbox.next() => match outgoing {
+                    Outgoing::Message(text) => {
+                        if let Err(ending) = self.write(socket, Message::Text(text)).await {
+                            return ending;
+                        }
+                    }
+                    Outgoing::Close(ending) => return Some(ending),
+                },
+                frame = socket.next() => {
+                    heard = Instant::now();
+                    let incoming = match frame {
+                        Some(Ok(frame)) => read(&frame)?,
+                        Some(Err(error)) => return blame(&error),
+                        None => return None,
+                    };
+                    if self.hub.receive(self.id, incoming) {
+                        pending = None;
+                    }
+                    // A burst that is here already must not be handled in one go: those whom it concerns could not
+                    // empty their queues meanwhile.
+                    yield_now().await;
+                }
+                () = sleep_until(wake_at) => {
+                    let now = Instant::now();
+                    if hello_by.is_some_and(|at| at <= now) {
+                        return Some(Ending::HelloTimeout);
+                    }
+                    if silent_at <= now {
+                        return Some(Ending::SilenceTimeout);
+                    }
+                    pinged = now;
+                    if let Err(ending) = self.write(socket, Message::Ping(Bytes::new())).await {
+                        return ending;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes a message, unless that blocks for too long or the peer is cut meanwhile.
+    async fn write(&self, socket: &mut Socket, message: Message) -> Result<(), Option<Ending>> {
+        tokio::select! {
+            written = timeout(self.limits.blocked_write, socket.send(message)) => match written {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(None),
+                Err(_) => Err(Some(Ending::TooSlow)),
+            },
+            () = self.outbox.until_cut() => Err(Some(Ending::TooSlow)),
+        }
+    }
+}
+
+/// Tells a client something before its socket is closed.
+pub(crate) async fn tell(socket: &mut Socket, message: &ServerMessage) {
+    // A client that does not listen is closed all the same.
+    let _ = timeout(CLOSE_PATIENCE, socket.send(Message::text(message.encode()))).await;
+}
+
+/// Ends the WebSocket, with a close frame where the server is the one who ends it.
+pub(crate) async fn close(mut socket: Socket, ending: Option<Ending>) {
+    let farewell = async {
+        // Whatever fails from here on, the connection ends: there is no one left to tell.
+        let _ = match ending {
+            Some(ending) => {
+                let frame = CloseFrame {
+                    code: ending.code().into(),
+                    reason: ending.reason().into(),
+                };
+                socket.send(Message::Close(Some(frame))).await
+            }
+            // The answer to the client's close frame.
+            None => socket.flush().await,
+        };
+        let connection = socket.get_mut();
+        let _ = connection.shutdown().await;
+        let mut rest = connection.take(CLOSE_DISCARD_BYTES);
+        let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
+    };
+    let _ = timeout(CLOSE_PATIENCE, farewell).await;
+}
+
+/// What a frame says; `None` is the client's goodbye.
+fn read(frame: &Message) -> Option<Incoming> {
+    match frame {
+        Message::Text(text) => {
+            Some(ClientMessage::decode(text).map_or(Incoming::Invalid, Incoming::Message))
+        }
+        Message::Binary(_) => Some(Incoming::Invalid),
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Some(Incoming::Empty),
+        Message::Close(_) => None,
+    }
+}
+
+/// Whether an error is the client's, and which.
+fn blame(error: &Error) -> Option<Ending> {
+    match error {
+        Error::Capacity(_) => Some(Ending::TooLong),
+        Error::Utf8(_) => Some(Ending::NotText),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(Ending::ProtocolError),
+        _ => None,
+    }
+}

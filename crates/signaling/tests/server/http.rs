@@ -1,0 +1,124 @@
+//! What is answered over plain HTTP, and who may open a WebSocket.
+
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::client::TestServer;
+
+#[tokio::test]
+async fn health_names_service_version_and_protocol_to_any_page() {
+    let server = TestServer::start();
+    let response = server
+        .http("GET /health HTTP/1.1\r\nhost: x\r\norigin: https://example.org\r\n\r\n")
+        .await;
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(
+        head.contains("\r\naccess-control-allow-origin: *\r\n"),
+        "{head}"
+    );
+    assert!(
+        head.contains("\r\ncontent-type: application/json\r\n"),
+        "{head}"
+    );
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let expected = serde_json::json!({
+        "service": "tabferry-signaling", "version": env!("CARGO_PKG_VERSION"), "protocol": [1],
+    });
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn metrics_count_and_name_nobody() {
+    let server = TestServer::start();
+    let mut client = server.joined("Unmistakable").await;
+    client.expect_silence().await;
+    let text = server
+        .http("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
+    assert!(
+        text.contains("content-type: application/openmetrics-text"),
+        "{text}"
+    );
+    for line in [
+        "tabferry_signaling_peers 1",
+        "tabferry_signaling_rooms 1",
+        "tabferry_signaling_connections_total 1",
+        "tabferry_signaling_messages_total 3",
+        "tabferry_signaling_errors_total{code=\"unsupported\"} 1",
+        "# EOF",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line} not in {text}"
+        );
+    }
+    let id = client.id.unwrap().to_string();
+    for secret in ["Unmistakable", "127.0.0.1", id.as_str()] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn extensions_and_programs_may_connect_and_web_pages_may_not() {
+    let allowed = "https://files.example.org";
+    let server = TestServer::with(|config| {
+        let origin = allowed.parse().unwrap();
+        config.allowed_origins = tabferry_signaling::origin::AllowedOrigins::new([origin]);
+    });
+    for origin in [
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        "moz-extension://0f2b9a3e-6a52-4f0e-9f0c-0d1f9a6f2f11",
+        allowed,
+    ] {
+        let mut client = server.connect_with(&[("origin", origin)]).await.unwrap();
+        client.greet("Desk").await;
+    }
+    server.connect_with(&[]).await.unwrap();
+    for origin in ["https://example.org", "http://localhost:8000", "null", ""] {
+        match server.connect_with(&[("origin", origin)]).await {
+            Err(Error::Http(response)) => assert_eq!(response.status(), 403, "{origin}"),
+            other => panic!("{origin}: {:?}", other.map(|_| "connected")),
+        }
+    }
+    let refused = "tabferry_signaling_refused_total{reason=\"origin\"}";
+    assert_eq!(server.metric(refused).await, 4);
+}
+
+#[tokio::test]
+async fn requests_that_are_no_websocket_are_told_so() {
+    let server = TestServer::start();
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 404),
+        ("GET /v1/signal HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 400),
+        (
+            "POST /v1/signal HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            405,
+        ),
+        (
+            format!(
+                "GET /v1/signal HTTP/1.1\r\nhost: x\r\n{upgrade}sec-websocket-version: 8\r\n\r\n"
+            ),
+            400,
+        ),
+        (
+            format!(
+                "GET /v1/signal HTTP/1.0\r\nhost: x\r\n{upgrade}sec-websocket-version: 13\r\n\r\n"
+            ),
+            400,
+        ),
+        (
+            format!(
+                "GET /health HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n",
+                "y".repeat(9000)
+            ),
+            431,
+        ),
+        ("nonsense\r\n\r\n".to_owned(), 400),
+    ] {
+        let response = server.http(&request).await;
+        let line = response.lines().next().unwrap_or_default();
+        assert!(line.contains(&format!(" {status} ")), "{request}: {line}");
+    }
+    server.greeted("Desk").await;
+}
