@@ -3,7 +3,7 @@
 
 import init, * as program from "./wasm/background.js";
 
-const loaded = init();
+const loaded = init({ module_or_path: "wasm/background_bg.wasm" });
 
 /** Makes a listener that hands its event on to a function of the program. */
 const on = (name) => (...args) => loaded.then(() => program[name](...args));

@@ -2,4 +2,4 @@
 
 import init from "./wasm/offscreen.js";
 
-init();
+init({ module_or_path: "wasm/offscreen_bg.wasm" });
