@@ -43,10 +43,17 @@ impl Presence {
     /// The newest peer of a device, a native one first if `native` is wanted.
     pub(crate) fn peer_of(&self, device: DeviceId, native: bool) -> Option<&Peer> {
         let wanted = |peer: &Peer| native == (peer.endpoint == EndpointKind::Native);
+        let of_device = |peer: &Peer| peer.device.id == device;
+        self.newest(|peer| of_device(peer) && wanted(peer))
+            .or_else(|| self.newest(of_device))
+    }
+
+    /// The newest of some peers.
+    pub(crate) fn newest(&self, among: impl Fn(&Peer) -> bool) -> Option<&Peer> {
         self.peers
             .values()
-            .filter(|(_, peer)| peer.device.id == device)
-            .max_by_key(|(arrival, peer)| (wanted(peer), *arrival))
+            .filter(|(_, peer)| among(peer))
+            .max_by_key(|(arrival, _)| *arrival)
             .map(|(_, peer)| peer)
     }
 

@@ -6,6 +6,7 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::{
     CONNECT_ATTEMPT_MS, CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, ITEMS_PER_MINUTE,
 };
+use tabferry_protocol::signaling::Peer;
 
 use crate::connection::Connection;
 use crate::io::Time;
@@ -46,6 +47,11 @@ impl Session {
             idle_since: now,
             items: (now, 0),
         }
+    }
+
+    /// Whether a peer is the endpoint that this session is with, under whatever id.
+    pub(crate) fn is_with(&self, peer: &Peer) -> bool {
+        self.device.id == peer.device.id && self.endpoint == peer.endpoint
     }
 
     pub(crate) fn is_open(&self) -> bool {

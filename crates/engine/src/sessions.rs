@@ -56,26 +56,39 @@ impl Engine {
         self.presence.insert(peer.clone());
         self.out.changed();
         let returned = self.sessions.iter().find(|(_, session)| {
-            let same = session.device.id == peer.device.id && session.endpoint == peer.endpoint;
-            same && session.peer != peer.id && self.presence.get(session.peer).is_none()
+            session.is_with(peer)
+                && session.peer != peer.id
+                && self.presence.get(session.peer).is_none()
         });
-        let returned = returned.map(|(key, _)| *key);
-        if let Some(session) = returned.and_then(|key| self.sessions.get_mut(&key)) {
-            session.peer = peer.id;
-            session.device = view(peer);
-            session.probe_until = session.probe_until.filter(|_| session.is_open());
+        if let Some(key) = returned.map(|(key, _)| *key) {
+            self.follow(key, peer);
         }
         let waiting: Vec<_> = self
             .sessions
             .iter()
-            .filter(|(_, session)| {
-                session.peer == peer.id && session.wanted_since.is_some() && !session.is_open()
-            })
+            .filter(|(_, session)| session.peer == peer.id)
             .map(|(key, _)| *key)
             .collect();
         for key in waiting {
+            self.attempt_again(key);
+        }
+    }
+
+    /// Lets go of an attempt that the peer can't know of, and makes another one if it is wanted.
+    fn attempt_again(&mut self, key: SessionKey) {
+        let wanted = |session: &Session| session.wanted_since.is_some() && !session.is_open();
+        if self.sessions.get(&key).is_some_and(wanted) {
             self.drop_connection(key);
             self.start_attempt(key);
+        }
+    }
+
+    /// A session's peer has a new id.
+    fn follow(&mut self, key: SessionKey, peer: &Peer) {
+        if let Some(session) = self.sessions.get_mut(&key) {
+            session.peer = peer.id;
+            session.device = view(peer);
+            session.probe_until = session.probe_until.filter(|_| session.is_open());
         }
     }
 
@@ -126,12 +139,25 @@ impl Engine {
             .map(|(key, _)| *key)
             .collect();
         for key in keys {
-            self.send_frame(key, &ControlFrame::Ping);
-            if let Some(session) = self.sessions.get_mut(&key) {
-                session
-                    .probe_until
-                    .get_or_insert(now + LEFT_PEER_TIMEOUT_MS);
+            self.probe(key);
+            let newer = self
+                .sessions
+                .get(&key)
+                .and_then(|session| self.presence.newest(|peer| session.is_with(peer)).cloned());
+            if let Some(peer) = newer {
+                self.follow(key, &peer);
+                self.attempt_again(key);
             }
+        }
+    }
+
+    /// Asks for a sign of life.
+    fn probe(&mut self, key: SessionKey) {
+        self.send_frame(key, &ControlFrame::Ping);
+        if let Some(session) = self.sessions.get_mut(&key) {
+            session
+                .probe_until
+                .get_or_insert(self.now + LEFT_PEER_TIMEOUT_MS);
         }
     }
 
@@ -146,7 +172,10 @@ impl Engine {
             .is_some_and(|sending| !sending.is_inline());
         let peer = self.presence.peer_of(device, native).cloned();
         let key = match peer {
-            Some(peer) => self.session_for(&peer),
+            Some(peer) => match self.open_session_with(&peer) {
+                Some(key) => Ok(key),
+                None => self.session_for(&peer),
+            },
             // Without the server, a connection that is open still does.
             None => self
                 .sessions
@@ -188,6 +217,22 @@ impl Engine {
             .iter()
             .find(|(_, session)| session.peer == peer)
             .map(|(key, _)| *key)
+    }
+
+    /// The open session with a peer, also if it began under an older id of the peer: the server may take long to notice
+    /// that a socket is gone. Whether the session is older than the peer's engine as well, a sign of life tells.
+    fn open_session_with(&mut self, peer: &Peer) -> Option<SessionKey> {
+        if self.session_with(peer.id).is_some() {
+            return None;
+        }
+        let older = |session: &Session| session.is_with(peer) && session.is_open();
+        let key = self
+            .sessions
+            .iter()
+            .find(|(_, session)| older(session))
+            .map(|(key, _)| *key)?;
+        self.probe(key);
+        Some(key)
     }
 
     fn session_for(&mut self, peer: &Peer) -> Result<SessionKey, Code> {
