@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod document;
 mod frames;
 mod http;
 mod idle;
