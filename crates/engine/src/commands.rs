@@ -124,6 +124,7 @@ impl Engine {
         transfer.bytes = sending.bytes();
         transfer.body = Some(Body::Send(sending));
         transfer.state = TransferState::Connecting;
+        transfer.moved_at = self.now;
         self.out.changed();
         self.begin(id);
     }

@@ -116,7 +116,6 @@ impl Engine {
             return Err(Code::Incompatible);
         }
         connection.open = true;
-        session.wanted_since = None;
         session.retry_at = None;
         session.idle_since = now;
         self.propose_waiting(key);

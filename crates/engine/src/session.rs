@@ -22,8 +22,6 @@ pub(crate) struct Session {
     pub(crate) device: DeviceView,
     pub(crate) endpoint: EndpointKind,
     pub(crate) connection: Option<Connection>,
-    /// Since when our transfers wait for a connection.
-    pub(crate) wanted_since: Option<Time>,
     /// When to try again.
     pub(crate) retry_at: Option<Time>,
     /// The server says that the peer has left: without a sign of life until then, it has.
@@ -41,7 +39,6 @@ impl Session {
             device,
             endpoint,
             connection: None,
-            wanted_since: None,
             retry_at: None,
             probe_until: None,
             idle_since: now,
@@ -88,11 +85,6 @@ impl Session {
             CONNECT_TIMEOUT_MS
         };
         Some(connection.started + patience)
-    }
-
-    /// When transfers that wait for a connection have waited for too long.
-    pub(crate) fn wanting_ends(&self) -> Option<Time> {
-        Some(self.wanted_since? + CONNECT_TIMEOUT_MS)
     }
 
     /// When an open connection that nobody uses is closed.

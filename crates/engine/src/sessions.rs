@@ -5,7 +5,8 @@ use tabferry_protocol::frame::{Close, ControlFrame, Hello};
 use tabferry_protocol::host::TransferState;
 use tabferry_protocol::id::{ConnectionId, PeerId, TransferId};
 use tabferry_protocol::limits::{
-    CONNECT_RETRY_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS, PROPOSAL_RETRIES, SESSIONS,
+    CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
+    PROPOSAL_RETRIES, SESSIONS,
 };
 use tabferry_protocol::signaling::{Peer, ServerMessage, Signal, SignalBody, SignalingCode};
 use tabferry_protocol::version::Versions;
@@ -55,40 +56,62 @@ impl Engine {
         self.remember(peer);
         self.presence.insert(peer.clone());
         self.out.changed();
-        let returned = self.sessions.iter().find(|(_, session)| {
-            session.is_with(peer)
-                && session.peer != peer.id
-                && self.presence.get(session.peer).is_none()
-        });
-        if let Some(key) = returned.map(|(key, _)| *key) {
-            self.follow(key, peer);
-        }
-        let waiting: Vec<_> = self
+        let returned: Vec<_> = self
             .sessions
             .iter()
-            .filter(|(_, session)| session.peer == peer.id)
+            .filter(|(_, session)| {
+                let gone = self.presence.get(session.peer).is_none();
+                session.is_with(peer) && session.peer != peer.id && (gone || !session.is_open())
+            })
             .map(|(key, _)| *key)
             .collect();
-        for key in waiting {
+        for key in returned {
+            self.follow(key, peer);
+        }
+        if let Some(key) = self.session_with(peer.id) {
             self.attempt_again(key);
         }
     }
 
     /// Lets go of an attempt that the peer can't know of, and makes another one if it is wanted.
     fn attempt_again(&mut self, key: SessionKey) {
-        let wanted = |session: &Session| session.wanted_since.is_some() && !session.is_open();
-        if self.sessions.get(&key).is_some_and(wanted) {
+        if self.wanting_ends(key).is_some() {
             self.drop_connection(key);
             self.start_attempt(key);
         }
     }
 
-    /// A session's peer has a new id.
+    /// A session's peer has a new id. If it has connected under that one already, what waits goes there.
     fn follow(&mut self, key: SessionKey, peer: &Peer) {
-        if let Some(session) = self.sessions.get_mut(&key) {
-            session.peer = peer.id;
-            session.device = view(peer);
-            session.probe_until = session.probe_until.filter(|_| session.is_open());
+        let other = self.session_with(peer.id).filter(|other| *other != key);
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        match other {
+            None => {
+                session.peer = peer.id;
+                session.device = view(peer);
+                session.probe_until = session.probe_until.filter(|_| session.is_open());
+            }
+            Some(other) if !session.is_open() => {
+                for id in self.transfers_of(key) {
+                    self.attach(id, other);
+                }
+                self.remove_session(key);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// If a session's peer has left and is back under another id, follows it there.
+    fn follow_newest(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(&key) else {
+            return;
+        };
+        if self.presence.get(session.peer).is_none()
+            && let Some(peer) = self.presence.newest(|peer| session.is_with(peer)).cloned()
+        {
+            self.follow(key, &peer);
         }
     }
 
@@ -131,7 +154,6 @@ impl Engine {
     fn part(&mut self, peer: PeerId) {
         self.presence.remove(peer);
         self.out.changed();
-        let now = self.now;
         let keys: Vec<_> = self
             .sessions
             .iter()
@@ -140,14 +162,8 @@ impl Engine {
             .collect();
         for key in keys {
             self.probe(key);
-            let newer = self
-                .sessions
-                .get(&key)
-                .and_then(|session| self.presence.newest(|peer| session.is_with(peer)).cloned());
-            if let Some(peer) = newer {
-                self.follow(key, &peer);
-                self.attempt_again(key);
-            }
+            self.follow_newest(key);
+            self.attempt_again(key);
         }
     }
 
@@ -206,7 +222,6 @@ impl Engine {
             self.propose_waiting(key);
             return;
         }
-        session.wanted_since.get_or_insert(self.now);
         if session.connection.is_none() && session.retry_at.is_none() {
             self.start_attempt(key);
         }
@@ -263,6 +278,7 @@ impl Engine {
     }
 
     fn start_attempt(&mut self, key: SessionKey) {
+        self.follow_newest(key);
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
@@ -534,27 +550,55 @@ impl Engine {
             let again = transfer.sending().is_some_and(|sending| {
                 !sending.is_running() && sending.proposals < PROPOSAL_RETRIES
             });
-            if again {
+            if again && transfer.state != TransferState::Connecting {
                 transfer.state = TransferState::Connecting;
+                transfer.moved_at = self.now;
                 self.out.changed();
             } else if transfer.is_pending() {
                 self.end(id, TransferState::Cancelled { here: false });
-            } else {
+            } else if !again {
                 self.end(id, TransferState::Failed { code });
             }
         }
-        let wanted = self
-            .transfers_of(key)
-            .into_iter()
-            .any(|id| self.transfers.get(&id).is_some_and(Transfer::is_waiting));
         let now = self.now;
+        let wanted = self.wanting_ends(key).is_some();
         match self.sessions.get_mut(&key) {
             Some(session) if wanted => {
                 session.probe_until = None;
-                session.wanted_since.get_or_insert(now);
                 session.retry_at = Some(now + CONNECT_RETRY_MS);
             }
             _ => self.remove_session(key),
+        }
+    }
+
+    /// The transfers of ours that wait for a session, each with when it has waited for too long.
+    fn waiting(&self, key: SessionKey) -> impl Iterator<Item = (Time, TransferId)> {
+        self.transfers
+            .values()
+            .filter(move |transfer| transfer.session == Some(key) && transfer.is_waiting())
+            .map(|transfer| (transfer.moved_at + CONNECT_TIMEOUT_MS, transfer.id))
+    }
+
+    /// When a transfer that waits for a connection has waited for too long; `None` if none waits or the connection is open.
+    fn wanting_ends(&self, key: SessionKey) -> Option<Time> {
+        let open = self.sessions.get(&key)?.is_open();
+        let (at, _) = self.waiting(key).min().filter(|_| !open)?;
+        Some(at)
+    }
+
+    /// Ends what has waited for a connection for too long.
+    fn give_up_waiting(&mut self, key: SessionKey) {
+        let due: Vec<_> = self
+            .waiting(key)
+            .filter(|(at, _)| *at <= self.now)
+            .map(|(_, id)| id)
+            .collect();
+        for id in due {
+            self.fail(id, Code::Unreachable);
+        }
+        if !self.is_used(key) {
+            self.signal(key, SignalBody::Bye);
+            self.remove_session(key);
         }
     }
 
@@ -607,7 +651,7 @@ impl Engine {
         let path = path.filter(|_| session.is_open());
         [
             session.attempt_ends(),
-            session.wanting_ends(),
+            self.wanting_ends(key),
             session.retry_at,
             session.probe_until,
             path,
@@ -631,8 +675,8 @@ impl Engine {
             } else {
                 self.end_session(key, Code::PeerGone)
             }
-        } else if due(session.wanting_ends()) {
-            self.end_session(key, Code::Unreachable);
+        } else if due(self.wanting_ends(key)) {
+            self.give_up_waiting(key);
         } else if due(session.attempt_ends())
             || session
                 .connection
