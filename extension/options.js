@@ -2,4 +2,4 @@
 
 import init from "./wasm/options.js";
 
-init();
+init({ module_or_path: "wasm/options_bg.wasm" });

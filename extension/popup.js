@@ -2,4 +2,4 @@
 
 import init from "./wasm/popup.js";
 
-init();
+init({ module_or_path: "wasm/popup_bg.wasm" });

@@ -2,4 +2,4 @@
 
 import init from "./wasm/send.js";
 
-init();
+init({ module_or_path: "wasm/send_bg.wasm" });
