@@ -46,7 +46,7 @@ async fn peers_meet_over_tls() {
     };
     let server = TestServer::with(|config| {
         config.tls = Some(files);
-        config.limits.handshake = Duration::from_millis(1000);
+        config.limits.handshake = Duration::from_secs(2);
     });
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).unwrap();
