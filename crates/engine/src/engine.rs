@@ -111,13 +111,22 @@ impl Engine {
         let transfers = self
             .transfers
             .values()
-            .filter_map(|transfer| transfer.expiry().map(|(at, _)| at));
+            .filter_map(|transfer| self.expiry(transfer).map(|(at, _)| at));
         self.signaling
             .deadline()
             .into_iter()
             .chain(sessions)
             .chain(transfers)
             .min()
+    }
+
+    /// When a transfer has waited for too long, and the code for that.
+    fn expiry(&self, transfer: &Transfer) -> Option<(Time, Code)> {
+        let moved_at = transfer
+            .session
+            .and_then(|key| self.sessions.get(&key))
+            .map_or(transfer.moved_at, |session| session.moved_at);
+        transfer.expiry(moved_at)
     }
 
     fn tick(&mut self) {
@@ -134,7 +143,7 @@ impl Engine {
             .transfers
             .values()
             .filter_map(|transfer| {
-                let (at, code) = transfer.expiry()?;
+                let (at, code) = self.expiry(transfer)?;
                 (at <= self.now).then_some((transfer.id, code))
             })
             .collect();

@@ -158,7 +158,14 @@ impl Engine {
             if let Some(connection) = self.connection_mut(session) {
                 connection.paused = false;
             }
+            self.session_moved(session);
             self.pump(session);
+        }
+    }
+
+    pub(crate) fn session_moved(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get_mut(&key) {
+            session.moved_at = self.now;
         }
     }
 
@@ -175,7 +182,7 @@ impl Engine {
         };
         let credit = transfer
             .receiving()
-            .and_then(|receiving| receiving.handle_written(file, bytes));
+            .and_then(|receiving| receiving.handle_written(now, file, bytes));
         transfer.moved(now);
         let session = transfer.session;
         self.out.changed();
@@ -244,7 +251,7 @@ impl Engine {
         let Some(Body::Receive(receiving)) = &mut transfer.body else {
             return;
         };
-        let accept = receiving.restart(file, &mut self.out);
+        let accept = receiving.restart(now, file, &mut self.out);
         transfer.moved(now);
         transfer.speed.restart(now, transfer.bytes_done);
         self.out.changed();
@@ -274,7 +281,11 @@ impl Engine {
         for transfer in queued.take(ACTIVE_TRANSFERS.saturating_sub(running)) {
             transfer.state = TransferState::Running;
             transfer.moved(self.now);
-            accepts.extend(transfer.receiving().map(|receiving| receiving.start(0)));
+            accepts.extend(
+                transfer
+                    .receiving()
+                    .map(|receiving| receiving.start(self.now, 0)),
+            );
         }
         for accept in accepts {
             self.send_frame(session, &accept);

@@ -373,6 +373,7 @@ impl Engine {
         };
         let complete = report(transfer)?;
         transfer.moved(self.now);
+        self.session_moved(key);
         self.out.changed();
         if complete {
             self.end(id, TransferState::Done);
@@ -406,6 +407,7 @@ impl Engine {
         let Some(id) = self.incoming(key, header.transfer)? else {
             return Ok(());
         };
+        self.session_moved(key);
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return Ok(());
         };
@@ -413,7 +415,7 @@ impl Engine {
         let Some(Body::Receive(receiving)) = &mut transfer.body else {
             return Ok(());
         };
-        match receiving.handle_bulk(header, data, &mut self.out) {
+        match receiving.handle_bulk(self.now, header, data, &mut self.out) {
             Ok(Some(credit)) => {
                 self.send_frame(key, &credit);
                 Ok(())

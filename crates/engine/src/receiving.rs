@@ -8,12 +8,13 @@ use tabferry_protocol::digest::{Digest, Hasher};
 use tabferry_protocol::frame::{Accept, BulkHeader, ControlFrame, Credit, EntryDone};
 use tabferry_protocol::id::WireTransferId;
 use tabferry_protocol::limits::{
-    CREDIT_STEP_BYTES, INLINE_ENTRIES, MANIFEST_TEXT_BYTES, RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS,
+    CREDIT_INTERVAL_MS, CREDIT_STEP_BYTES, INLINE_ENTRIES, MANIFEST_TEXT_BYTES,
+    RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS,
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
 use tabferry_protocol::name::ReceivedName;
 
-use crate::io::{FileKey, Output};
+use crate::io::{FileKey, Output, Time};
 use crate::outbox::Outbox;
 use crate::sending::index;
 
@@ -92,6 +93,8 @@ pub(crate) struct Receiving {
     received: u64,
     /// Bytes that left our memory and were not given back as credit yet.
     ungranted: u64,
+    /// When credit was given last.
+    granted_at: Time,
     /// Times that the storage broke off.
     restarts: u32,
 }
@@ -128,6 +131,7 @@ impl Receiving {
             allowed: 0,
             received: 0,
             ungranted: 0,
+            granted_at: Time::default(),
             restarts: 0,
         }
     }
@@ -168,7 +172,7 @@ impl Receiving {
     }
 
     /// Asks for the bytes from the beginning of an entry.
-    pub(crate) fn start(&mut self, entry: u32) -> ControlFrame {
+    pub(crate) fn start(&mut self, now: Time, entry: u32) -> ControlFrame {
         self.epoch += 1;
         self.epoch_entry = entry;
         self.entry = entry;
@@ -177,6 +181,7 @@ impl Receiving {
         self.allowed = RECEIVE_WINDOW_BYTES;
         self.received = 0;
         self.ungranted = 0;
+        self.granted_at = now;
         let credit = RECEIVE_WINDOW_BYTES;
         ControlFrame::Accept(Accept {
             transfer: self.transfer,
@@ -190,6 +195,7 @@ impl Receiving {
     /// Takes the bytes of a bulk frame. Returns credit to give back, if it is time for it.
     pub(crate) fn handle_bulk(
         &mut self,
+        now: Time,
         header: BulkHeader,
         data: &[u8],
         out: &mut Outbox,
@@ -219,7 +225,7 @@ impl Receiving {
         self.offset += length;
         if self.stored[index(entry)] || self.open.get(&entry).is_some_and(|file| file.committing) {
             // Sent again because an earlier entry had to be; what we have is good.
-            return Ok(self.give_back(length));
+            return Ok(self.give_back(now, length));
         }
         if header.offset == 0 {
             self.open_file(entry, size, out);
@@ -318,23 +324,30 @@ impl Receiving {
     }
 
     /// The storage took bytes off our memory. Returns credit to give back, if it is time for it.
-    pub(crate) fn handle_written(&mut self, key: FileKey, bytes: u64) -> Option<ControlFrame> {
+    pub(crate) fn handle_written(
+        &mut self,
+        now: Time,
+        key: FileKey,
+        bytes: u64,
+    ) -> Option<ControlFrame> {
         let entry = self.entry_of(key)?;
         let file = self.open.get_mut(&entry)?;
         let bytes = bytes.min(file.received - file.written);
         file.written += bytes;
         if file.epoch == self.epoch {
-            self.give_back(bytes)
+            self.give_back(now, bytes)
         } else {
             None
         }
     }
 
-    fn give_back(&mut self, bytes: u64) -> Option<ControlFrame> {
+    fn give_back(&mut self, now: Time, bytes: u64) -> Option<ControlFrame> {
         self.ungranted += bytes;
-        if self.ungranted < CREDIT_STEP_BYTES {
+        let due = now.since(self.granted_at) >= CREDIT_INTERVAL_MS;
+        if self.ungranted == 0 || (self.ungranted < CREDIT_STEP_BYTES && !due) {
             return None;
         }
+        self.granted_at = now;
         let bytes = core::mem::take(&mut self.ungranted);
         self.allowed = self.allowed.saturating_add(bytes);
         Some(ControlFrame::Credit(Credit {
@@ -360,7 +373,12 @@ impl Receiving {
 
     /// The storage broke off a file: lets go of it and of everything behind it, and asks for the bytes again. `None` when
     /// that was tried often enough.
-    pub(crate) fn restart(&mut self, key: FileKey, out: &mut Outbox) -> Option<ControlFrame> {
+    pub(crate) fn restart(
+        &mut self,
+        now: Time,
+        key: FileKey,
+        out: &mut Outbox,
+    ) -> Option<ControlFrame> {
         let failed = self.forget(key)?;
         self.restarts += 1;
         if self.restarts > STORAGE_RESTARTS {
@@ -382,7 +400,7 @@ impl Receiving {
         let open = &self.open;
         self.announced
             .retain(|entry, _| *entry < from || open.contains_key(entry));
-        Some(self.start(from))
+        Some(self.start(now, from))
     }
 
     /// The storage has let go of a file. Returns its entry.

@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) probe_until: Option<Time>,
     /// Since when no transfer needs it.
     pub(crate) idle_since: Time,
+    /// When bytes of any transfer last moved: those of one may wait for long behind those of others.
+    pub(crate) moved_at: Time,
     /// Items taken in the minute that began then.
     items: (Time, usize),
 }
@@ -42,6 +44,7 @@ impl Session {
             retry_at: None,
             probe_until: None,
             idle_since: now,
+            moved_at: now,
             items: (now, 0),
         }
     }

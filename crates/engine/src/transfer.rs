@@ -139,10 +139,14 @@ impl Transfer {
     }
 
     /// When it has waited for too long, and the code for that.
-    pub(crate) fn expiry(&self) -> Option<(Time, Code)> {
+    /// `session_moved_at`: when bytes of any transfer of its session last moved.
+    pub(crate) fn expiry(&self, session_moved_at: Time) -> Option<(Time, Code)> {
         let inline = matches!(&self.body, Some(Body::Send(sending)) if sending.is_inline());
         match self.state {
-            TransferState::Running => Some((self.moved_at + STALL_TIMEOUT_MS, Code::Stalled)),
+            TransferState::Running => Some((
+                self.moved_at.max(session_moved_at) + STALL_TIMEOUT_MS,
+                Code::Stalled,
+            )),
             TransferState::Proposed if self.is_queued() => None,
             TransferState::Proposed if inline => {
                 Some((self.moved_at + STALL_TIMEOUT_MS, Code::NoAnswer))

@@ -71,6 +71,10 @@ pub const RECEIVE_WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 /// enough that it costs nothing.
 pub const CREDIT_STEP_BYTES: u64 = 1024 * 1024;
 
+/// The receiver also returns credit once anything was written and this has passed since the last time: on a slow link the
+/// sender would not learn for minutes that its bytes arrive. Milliseconds.
+pub const CREDIT_INTERVAL_MS: u64 = 1_000;
+
 /// A sender stops reading its source when this much waits in the channel. Chromium refuses more than 16 MiB.
 pub const BUFFERED_HIGH_BYTES: u64 = 4 * 1024 * 1024;
 
