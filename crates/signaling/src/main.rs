@@ -1,6 +1,6 @@
 //! Program `tabferry-signaling`: command line, signals and exit codes. It must not know how the server works.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -122,6 +122,7 @@ fn main() -> ExitCode {
     let filter = EnvFilter::new(format!("tabferry_signaling={}", arguments.log_level));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     if arguments.log_json {
         log.json().init();

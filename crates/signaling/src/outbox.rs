@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::close::Ending;
 
-/// The bound of an [`Outbox`].
+/// How much may wait for one socket.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
     /// Messages that wait.

@@ -88,7 +88,7 @@ struct Member {
     address: IpAddr,
     /// What it said of itself; `None` before its hello.
     profile: Option<Profile>,
-    /// Where it is in: at most [`ROOMS_PER_PEER`].
+    /// The rooms it is in: at most [`ROOMS_PER_PEER`].
     rooms: Vec<RoomKey>,
     messages: Bucket,
     refusals: Bucket,
