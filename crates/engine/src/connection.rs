@@ -34,8 +34,7 @@ pub(crate) struct Connection {
     remote_described: bool,
     /// Remote candidates that wait for that.
     remote_candidates: Vec<Candidate>,
-    /// Whether an offer of ours has no answer yet.
-    awaiting_answer: bool,
+    offer: OfferState,
     pub(crate) channels_open: bool,
     /// Whether the peer's hello was accepted: the session is open.
     pub(crate) open: bool,
@@ -54,6 +53,15 @@ pub(crate) struct Connection {
     pub(crate) last_outgoing: u32,
     /// Highest number the peer gave; they only grow.
     pub(crate) last_incoming: u32,
+}
+
+/// How far our last offer is. An answer that comes before it was sent belongs to an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OfferState {
+    /// None, or answered.
+    Settled,
+    Making,
+    Sent,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +92,7 @@ impl Connection {
             local_candidates: Vec::new(),
             remote_described: false,
             remote_candidates: Vec::new(),
-            awaiting_answer: false,
+            offer: OfferState::Settled,
             channels_open: false,
             open: false,
             interruption: None,
@@ -119,7 +127,7 @@ impl Connection {
     }
 
     fn make_offer(&mut self, restart: bool, out: &mut Outbox) {
-        self.awaiting_answer = true;
+        self.offer = OfferState::Making;
         out.push(Output::MakeOffer {
             connection: self.key,
             restart,
@@ -139,8 +147,8 @@ impl Connection {
     }
 
     pub(crate) fn apply_answer(&mut self, sdp: String, out: &mut Outbox) {
-        if self.offerer && self.awaiting_answer {
-            self.awaiting_answer = false;
+        if self.offer == OfferState::Sent {
+            self.offer = OfferState::Settled;
             out.push(Output::ApplyAnswer {
                 connection: self.key,
                 sdp,
@@ -173,6 +181,7 @@ impl Connection {
     /// The platform has set our description: the signals that go to the peer now.
     pub(crate) fn handle_local_description(&mut self, sdp: String) -> Vec<SignalBody> {
         let description = if self.offerer {
+            self.offer = OfferState::Sent;
             SignalBody::Offer { sdp }
         } else {
             SignalBody::Answer { sdp }
@@ -219,7 +228,7 @@ impl Connection {
 
     /// The peer, which can't restart ICE itself, asks us to.
     pub(crate) fn handle_restart_request(&mut self, out: &mut Outbox) {
-        if self.offerer && self.channels_open && !self.awaiting_answer {
+        if self.offerer && self.channels_open && self.offer == OfferState::Settled {
             self.make_offer(true, out);
         }
     }

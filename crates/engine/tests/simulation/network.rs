@@ -41,6 +41,8 @@ pub(crate) struct PeerConnection {
     lost: Option<u64>,
     /// Only an ICE restart helps.
     stale: bool,
+    /// It is about to end, whatever is done.
+    doomed: bool,
     /// Whether the engine knows that both channels are open.
     pub opened: bool,
     /// What arrived before that.
@@ -106,6 +108,7 @@ impl World {
             state: None,
             lost: None,
             stale: false,
+            doomed: false,
             opened: false,
             early: Vec::new(),
             queues: [Queue::default(), Queue::default()],
@@ -363,7 +366,11 @@ impl World {
         let (other_id, other_generation) = connection.remote?;
         let other = self.network.connections.get(&other_id)?;
         let usable = |end: &PeerConnection| {
-            !end.closing && !end.ended && end.candidate && end.negotiation == Negotiation::Stable
+            !end.closing
+                && !end.doomed
+                && !end.ended
+                && end.candidate
+                && end.negotiation == Negotiation::Stable
         };
         let agreed = other.remote == Some((id, connection.generation))
             && other.generation == other_generation;
@@ -779,6 +786,9 @@ impl World {
         self.ledger.disturb(a, b);
         for id in self.between(a, b) {
             self.lose(id, true);
+            if let Some(connection) = self.network.connections.get_mut(&id) {
+                connection.doomed = true;
+            }
             let at = self.now + self.random.between(0, 3_000);
             self.schedule(at, Happening::ConnectionEnded { id });
         }
@@ -804,7 +814,9 @@ impl Network {
     /// Whether something is wrong with the path between two devices, or with a connection of either of them.
     pub(crate) fn is_troubled(&self, a: usize, b: usize) -> bool {
         let theirs = |connection: &&PeerConnection| [a, b].contains(&connection.owner.node);
-        let troubled = |connection: &PeerConnection| connection.lost.is_some() || connection.stale;
+        let troubled = |connection: &PeerConnection| {
+            connection.lost.is_some() || connection.stale || connection.doomed
+        };
         self.down.contains(&pair(a, b)) || self.connections.values().filter(theirs).any(troubled)
     }
 }
