@@ -71,9 +71,10 @@ async function sendLink(blue: Profile, green: Profile, site: Site, popup: Page):
 
 /** Presses Open, and tells where the browser went. */
 async function opened(green: Profile, popup: Page, title: string, expected: string): Promise<string> {
-  const tab = green.context.waitForEvent("page");
-  await popup.getByRole("listitem").filter({ hasText: title }).getByRole("button", { name: /^Open/ }).click();
-  const page = await tab;
+  // A tab in the back draws nothing, and a click waits for what is drawn.
+  await popup.bringToFront();
+  const open = popup.getByRole("listitem").filter({ hasText: title }).getByRole("button", { name: /^Open/ });
+  const [page] = await Promise.all([green.context.waitForEvent("page"), open.click()]);
   await page.waitForURL(expected);
   return `opened there: ${page.url()}, “${await page.title()}”`;
 }
@@ -81,8 +82,10 @@ async function opened(green: Profile, popup: Page, title: string, expected: stri
 async function sendFile(blue: Profile, green: Profile, fromBlue: Popup, toGreen: Popup, folder: string): Promise<void> {
   const name = "harbor.bin";
   const file = await randomFile(folder, name, FILE_BYTES);
+  await fromBlue.page.bringToFront();
   const sendTab = await openSendTab(blue, fromBlue, "Green");
   await chooseFiles(sendTab, [file]);
+  await toGreen.page.bringToFront();
   await toGreen.accept("Blue").click();
   const accepted = performance.now();
   await showProgress(toGreen.page, name);

@@ -53,9 +53,7 @@ pub(crate) fn programs(workspace: &Workspace) -> anyhow::Result<()> {
             .args(["--package=tabferry", "--package=tabferry-signaling"])
             .current_dir(&workspace.root),
     )?;
-    for name in ["tabferry", "tabferry-signaling"] {
-        println!("{}", workspace.release_program(name).display());
-    }
+    println!("{}", workspace.programs_folder().display());
     Ok(())
 }
 

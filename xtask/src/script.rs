@@ -28,10 +28,7 @@ pub(crate) fn prepare(workspace: &Workspace) -> anyhow::Result<Command> {
         .current_dir(folder)
         .env(chromium::VARIABLE, chromium)
         .env("TABFERRY_EXTENSION", workspace.extension())
-        .env(
-            "TABFERRY_PROGRAMS",
-            workspace.release_program("").with_file_name(""),
-        );
+        .env("TABFERRY_PROGRAMS", workspace.programs_folder());
     Ok(command)
 }
 

@@ -62,10 +62,8 @@ impl Workspace {
         self.target.join("extension").join("chromium")
     }
 
-    /// A program in release form.
-    pub(crate) fn release_program(&self, name: &str) -> PathBuf {
-        self.target
-            .join("release")
-            .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    /// The folder of the programs in release form.
+    pub(crate) fn programs_folder(&self) -> PathBuf {
+        self.target.join("release")
     }
 }

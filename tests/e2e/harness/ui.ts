@@ -77,9 +77,14 @@ export async function openSendTab(profile: Profile, popup: Popup, device: string
   return opened;
 }
 
-/** Chooses files on a send tab; they are sent at once. */
+/** Chooses files on a send tab; they are sent at once. The browser is given their paths: Playwright would read files of a
+ * browser that it has not started itself, and refuses large ones. */
 export async function chooseFiles(sendTab: Page, files: string[]): Promise<void> {
-  await sendTab.getByLabel("Files to send").setInputFiles(files);
+  await sendTab.getByLabel("Files to send").waitFor({ state: "attached" });
+  const devtools = await sendTab.context().newCDPSession(sendTab);
+  const { result } = await devtools.send("Runtime.evaluate", { expression: `document.querySelector("input[type=file]")` });
+  await devtools.send("DOM.setFileInputFiles", { files, objectId: result.objectId! });
+  await devtools.detach();
 }
 
 /** Clicks a button in a document that Playwright does not know, once it is there: finds it by role and accessible name,
