@@ -7,6 +7,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::log;
 use crate::chrome::runtime;
 use crate::envelope::{BackgroundMessage, DownloadState, Envelope};
+use crate::json;
 
 /// Tells it something.
 pub(crate) fn tell(message: BackgroundMessage) {
@@ -27,7 +28,7 @@ pub(crate) async fn download_state(download: String) -> Option<DownloadState> {
 
 async fn ask<T: DeserializeOwned>(message: BackgroundMessage) -> Option<T> {
     let answer = send(message).await?;
-    serde_json::from_str(&answer)
+    json::from_str(&answer)
         .inspect_err(|error| log::warn("answer of the service worker", error))
         .ok()
 }

@@ -16,6 +16,7 @@ use super::host::Host;
 use super::{clipboard, fetch, log};
 use crate::chrome::runtime::{ConnectListener, MessageListener, Port, RawPort};
 use crate::envelope::{Envelope, FILES_CHANNEL, OffscreenMessage, PAGE_PORT};
+use crate::json;
 
 /// The ways in from other contexts.
 pub(crate) struct Pages {
@@ -39,7 +40,7 @@ impl Pages {
         let messages = MessageListener::new({
             let host = host.clone();
             move |text| {
-                match serde_json::from_str(&text) {
+                match json::from_str(&text) {
                     Ok(Envelope::Offscreen(message)) => handle_message(&host, message),
                     Ok(Envelope::Background(_)) => {}
                     Err(error) => log::warn("message", error),
@@ -76,7 +77,7 @@ impl Pages {
         self.last_port.set(key);
         let on_message = {
             let host = host.clone();
-            move |text: String| match serde_json::from_str::<Command>(&text) {
+            move |text: String| match json::from_str::<Command>(&text) {
                 Ok(command) => host.command(command),
                 Err(error) => log::warn("command", error),
             }
