@@ -28,6 +28,7 @@ thread_local! {
 fn main() {
     dom::localize();
     let Some(to) = device_of_the_address() else {
+        show(&by_id("problem"), true);
         set_text(&by_id("state"), &i18n::message("device_gone_unnamed", &[]));
         set_text(
             &by_id("advice"),
