@@ -38,8 +38,10 @@ chrome.notifications.onClicked.addListener(on("notification_clicked"));
 chrome.notifications.onButtonClicked.addListener(on("notification_clicked"));
 chrome.notifications.onClosed.addListener(on("notification_closed"));
 
-chrome.downloads.onChanged.addListener((delta) => {
-  if (delta.state) loaded.then(() => program.download_changed(delta.id));
+chrome.downloads.onCreated.addListener(({ id, url }) => loaded.then(() => program.download_created(id, url)));
+chrome.downloads.onErased.addListener(on("download_erased"));
+chrome.downloads.onChanged.addListener(({ id, state }) => {
+  if (state) loaded.then(() => program.download_changed(id));
 });
 
 /** Received files that the browser has not yet asked for, by the id in their URL. */

@@ -1,6 +1,8 @@
 //! The service worker's program: what its glue, `extension/background.js`, calls for each of the browser's events.
 
+use core::cell::RefCell;
 use core::pin::Pin;
+use std::collections::BTreeMap;
 
 use js_sys::Promise;
 use tabferry_ext::background::click::Click;
@@ -98,6 +100,19 @@ pub fn notification_closed(id: String) -> Promise {
     run(async move { Area::Session.remove(&key_of(&id)).await })
 }
 
+thread_local! {
+    /// Our downloads that have not ended, by the browser's number. They need this life of the worker to go on.
+    static RUNNING: RefCell<BTreeMap<u32, String>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// A download, ours or not, has begun.
+#[wasm_bindgen]
+pub fn download_created(id: u32, url: String) {
+    if let Some(download) = download::id_of_url(&url, &runtime::url_of("")) {
+        RUNNING.with_borrow_mut(|running| running.insert(id, download.to_owned()));
+    }
+}
+
 /// A download, ours or not, has another state.
 #[wasm_bindgen]
 pub fn download_changed(id: u32) -> Promise {
@@ -107,10 +122,22 @@ pub fn download_changed(id: u32) -> Promise {
         {
             let state = download::state_of(&item);
             if state != DownloadState::Running {
+                RUNNING.with_borrow_mut(|running| running.remove(&id));
                 return ended(download.to_owned(), state).await;
             }
         }
         Ok(())
+    })
+}
+
+/// A download, ours or not, has been taken off the list: one that still runs is stopped by that.
+#[wasm_bindgen]
+pub fn download_erased(id: u32) -> Promise {
+    run(async move {
+        match RUNNING.with_borrow_mut(|running| running.remove(&id)) {
+            Some(download) => ended(download, DownloadState::Cancelled).await,
+            None => Ok(()),
+        }
     })
 }
 
