@@ -26,6 +26,8 @@ mod people;
 mod plan;
 #[path = "simulation/random.rs"]
 mod random;
+#[path = "simulation/scenarios.rs"]
+mod scenarios;
 #[path = "simulation/server.rs"]
 mod server;
 #[path = "simulation/storage.rs"]

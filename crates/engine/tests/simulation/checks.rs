@@ -22,7 +22,6 @@ impl World {
                     .file_named(first)
                     .map(|file| self.ledger.files[file].sending);
                 let told = Told {
-                    direction: Direction::Receive,
                     sending,
                     proposal: Some(ProposalState::Waiting),
                     ended: None,
@@ -170,7 +169,6 @@ impl World {
         self.nodes[node].told.insert(
             transfer,
             Told {
-                direction,
                 sending: Some(sending),
                 proposal: None,
                 ended: None,

@@ -309,7 +309,7 @@ impl World {
     }
 
     /// What a broken server makes of a message.
-    pub(crate) fn garbled_text(&mut self, text: String) -> String {
+    pub(crate) fn garbled_text(&mut self, text: &str) -> String {
         match self.random.below(4) {
             0 => "<html>".to_owned(),
             1 => text.chars().take(self.random.index(text.len())).collect(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tabferry_protocol::host::{Direction, TransferState};
+use tabferry_protocol::host::TransferState;
 use tabferry_protocol::id::{ConnectionId, SourceId, TransferId};
 use tabferry_protocol::name::ReceivedName;
 
@@ -48,7 +48,6 @@ pub(crate) struct Sending {
 #[derive(Debug)]
 pub(crate) struct SentFile {
     pub sending: usize,
-    pub source: SourceId,
     pub name: String,
     pub bytes: u64,
     /// The read after so many bytes fails.
@@ -60,7 +59,6 @@ pub(crate) struct SentFile {
 /// A transfer or proposal as one engine tells of it.
 #[derive(Debug)]
 pub(crate) struct Told {
-    pub direction: Direction,
     pub sending: Option<usize>,
     /// A proposal: whether it waits for an answer.
     pub proposal: Option<ProposalState>,
@@ -139,7 +137,6 @@ impl Ledger {
         self.sendings[sending].files.push(file);
         self.files.push(SentFile {
             sending,
-            source,
             name,
             bytes,
             fails_at: None,

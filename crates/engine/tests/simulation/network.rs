@@ -795,8 +795,7 @@ impl World {
     }
 
     /// The connections of a device that disappears.
-    pub(crate) fn drop_connections(&mut self, owner: Life) {
-        let tell = self.random.one_in(2);
+    pub(crate) fn drop_connections(&mut self, owner: Life, tell: bool) {
         let own: Vec<_> = self
             .network
             .connections

@@ -78,11 +78,45 @@ impl World {
     pub(crate) fn send_item(&mut self, from: usize, to: usize) -> usize {
         let sending = self.begin_sending(from, to);
         let item = self.new_item(sending);
-        let to = self.nodes[to].device;
+        self.command_item(sending, item);
+        sending
+    }
+
+    /// Sends an item that may not be one that can be sent.
+    pub(crate) fn send_plain_item(&mut self, from: usize, to: usize, item: PlainItem) -> usize {
+        let sending = self.begin_sending(from, to);
+        self.ledger.sendings[sending].item = Some(sending as u64);
+        self.command_item(sending, item);
+        sending
+    }
+
+    fn command_item(&mut self, sending: usize, item: PlainItem) {
+        let (from, to) = self.ends(sending);
         self.nodes[from].linking = Some(sending);
         self.command(from, Command::SendItem { to, item });
         self.end_linking(from);
+    }
+
+    /// Who sends, and what its engine calls the receiver.
+    fn ends(&self, sending: usize) -> (usize, DeviceId) {
+        let sending = &self.ledger.sendings[sending];
+        (sending.from.node, self.nodes[sending.to].device)
+    }
+
+    /// Announces a file that is still being fetched.
+    pub(crate) fn prepare(&mut self, from: usize, to: usize, bytes: u64) -> usize {
+        let sending = self.begin_sending(from, to);
+        let file = self.new_file(sending, bytes);
+        self.command_prepare(sending, &file);
         sending
+    }
+
+    fn command_prepare(&mut self, sending: usize, file: &SourceFile) {
+        let (from, to) = self.ends(sending);
+        self.nodes[from].linking = Some(sending);
+        let (name, source) = (file.name.clone(), file.source);
+        self.command(from, Command::Prepare { to, name, source });
+        self.end_linking(from);
     }
 
     fn new_item(&mut self, sending: usize) -> PlainItem {
@@ -189,7 +223,8 @@ impl World {
             }
         };
         let at = self.now + wait;
-        if self.quiet || at < self.plan.active_ms {
+        let soon = self.quiet || self.plan.answering == Answering::Accept;
+        if soon || at < self.plan.active_ms {
             self.schedule(
                 at,
                 Happening::Answered {
@@ -308,17 +343,7 @@ impl World {
                 file: ready,
             },
         );
-        let to = self.nodes[to].device;
-        self.nodes[node].linking = Some(sending);
-        self.command(
-            node,
-            Command::Prepare {
-                to,
-                name: file.name,
-                source: file.source,
-            },
-        );
-        self.end_linking(node);
+        self.command_prepare(sending, &file);
     }
 
     pub(crate) fn prepared(&mut self, owner: Life, source: SourceId, file: Option<SourceFile>) {

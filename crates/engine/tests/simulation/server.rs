@@ -152,7 +152,7 @@ impl World {
             "the server's messages keep their limit"
         );
         if self.plan.server_garbage && !self.quiet && self.random.one_in(30) {
-            text = self.garbled_text(text);
+            text = self.garbled_text(&text);
         }
         self.send_text_to_client(id, text);
     }

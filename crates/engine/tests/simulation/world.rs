@@ -8,7 +8,7 @@ use tabferry_engine::{
     Channel, ConnectionKey, ConnectionState, Engine, FileFailure, FileKey, Input, Output, Time,
 };
 use tabferry_protocol::card::DeviceName;
-use tabferry_protocol::frame::BulkHeader;
+use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::host::{ConnectionView, SignalingProblem, Snapshot, SourceFile};
 use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
 
@@ -225,6 +225,9 @@ pub(crate) struct Tally {
     pub most_unwritten: u64,
 }
 
+/// What becomes of a frame on its way out.
+type Alteration = fn(ControlFrame) -> ControlFrame;
+
 /// All of it.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -239,6 +242,8 @@ pub(crate) struct World {
     pub ledger: Ledger,
     /// Whether faults have ended and people answer everything.
     pub quiet: bool,
+    /// A node that says something else than its engine, and what.
+    pub alter: Option<(usize, Alteration)>,
     pub tally: Tally,
 }
 
@@ -256,6 +261,7 @@ impl World {
             network: Network::default(),
             ledger: Ledger::default(),
             quiet: false,
+            alter: None,
             tally: Tally::default(),
         };
         for node in 0..world.plan.nodes {
@@ -464,19 +470,40 @@ impl World {
         }
     }
 
-    /// A device's engine disappears with all that it and its driver held.
-    pub(crate) fn crash(&mut self, node: usize) {
+    fn altered(&self, node: usize, frame: Vec<u8>) -> Vec<u8> {
+        match self.alter {
+            Some((liar, alter)) if liar == node => {
+                alter(ControlFrame::decode(&frame).expect("a frame of an engine")).encode()
+            }
+            _ => frame,
+        }
+    }
+
+    /// A device's engine disappears. Others learn it at once, or have to find out.
+    fn crash(&mut self, node: usize) {
+        let told = self.random.one_in(2);
+        let noticed = self.random.pick(&[0, 30_000]);
+        self.disappear(node, told, noticed);
+    }
+
+    /// A device's engine disappears; the server knows at once, its peers are not told.
+    pub(crate) fn vanish(&mut self, node: usize) {
+        self.disappear(node, false, 0);
+    }
+
+    /// A device's engine disappears with all that it and its driver held. `told`: whether its connections end at their
+    /// other ends. `noticed`: when the server knows, in milliseconds.
+    fn disappear(&mut self, node: usize, told: bool, noticed: u64) {
         if self.nodes[node].engine.is_none() {
             return;
         }
-        trace::line(self.now, || format!("n{node} crashes"));
+        trace::line(self.now, || format!("n{node} disappears"));
         let owner = self.life(node);
         (0..self.nodes.len()).for_each(|other| self.ledger.disturb(node, other));
         if let Some(socket) = self.nodes[node].socket {
-            let at = self.now + self.random.pick(&[0, 30_000]);
-            self.schedule(at, Happening::ServerLoses { socket });
+            self.schedule(self.now + noticed, Happening::ServerLoses { socket });
         }
-        self.drop_connections(owner);
+        self.drop_connections(owner, told);
         let old = &self.nodes[node];
         let (life, renames, next_source) = (old.life + 1, old.renames, old.next_source);
         self.nodes[node] = Node {
@@ -581,6 +608,7 @@ impl World {
             }
             Output::CloseConnection { connection } => self.close_connection(node, connection),
             Output::SendControl { connection, frame } => {
+                let frame = self.altered(node, frame);
                 for frame in self.mangle(node, Channel::Control, frame) {
                     self.queue_frame(node, connection, Channel::Control, frame);
                 }
