@@ -198,6 +198,24 @@ fn an_ice_restart_keeps_a_transfer() {
 }
 
 #[test]
+fn an_ice_restart_succeeds_through_slow_signaling() {
+    for seed in 0..100 {
+        // The answer to one restart comes about when the next one is tried.
+        let delay = 2_450 + seed;
+        let mut world = seeded_world(seed, slow_link());
+        let sending = world.send_files(0, 1, &[2 * MIB]);
+        let received = world.accept_next(1);
+        world.await_progress(1, received, 30);
+        world.plan.signaling_delay = (delay, delay);
+        world.lose_path(0, 1, true);
+        world.run_for(2_000);
+        world.find_path(0, 1);
+        assert_eq!(world.await_end(sending), TransferState::Done, "seed {seed}");
+        world.settle();
+    }
+}
+
+#[test]
 fn a_path_that_does_not_come_back_ends_its_transfers() {
     let mut world = world(slow_link());
     let sending = world.send_files(0, 1, &[2 * MIB]);
@@ -274,17 +292,24 @@ fn a_device_back_under_a_new_id_keeps_its_transfers() {
 
 #[test]
 fn an_interrupted_storage_starts_the_file_again() {
-    let mut world = world(slow_link());
-    let sending = world.send_files(0, 1, &[300_000, 0, 2 * MIB, 5]);
-    let received = world.accept_next(1);
-    for percent in [15, 40, 70].iter().take(STORAGE_RESTARTS as usize) {
-        world.await_progress(1, received, *percent);
-        world.interrupt_sink(1, FileFailure::Interrupted);
+    // With a slow link the bytes to drop are in the channel, with a slow source the reads to drop have not been answered.
+    let slow_source = Plan {
+        source_delay: (100, 100),
+        ..Plan::scripted(2)
+    };
+    for plan in [slow_link(), slow_source] {
+        let mut world = world(plan);
+        let sending = world.send_files(0, 1, &[300_000, 0, 2 * MIB, 5]);
+        let received = world.accept_next(1);
+        for percent in [15, 40, 70].iter().take(STORAGE_RESTARTS as usize) {
+            world.await_progress(1, received, *percent);
+            world.interrupt_sink(1, FileFailure::Interrupted);
+        }
+        assert_eq!(world.await_end(sending), TransferState::Done);
+        assert_eq!(world.ended(1, received), Some(TransferState::Done));
+        assert!(world.ledger.files.iter().all(|file| file.stored == 1));
+        world.settle();
     }
-    assert_eq!(world.await_end(sending), TransferState::Done);
-    assert_eq!(world.ended(1, received), Some(TransferState::Done));
-    assert!(world.ledger.files.iter().all(|file| file.stored == 1));
-    world.settle();
 }
 
 #[test]
@@ -452,6 +477,11 @@ fn a_proposal_is_made_again_when_the_connection_breaks_before_the_answer() {
         let proposal = world.await_proposal(1);
         world.end_connections(0, 1);
         world.await_ended(1, proposal);
+        world.run_while(
+            "the proposal of a lost connection is shown",
+            4_000,
+            |world| world.nodes[0].snapshot.transfers[0].state == TransferState::Proposed,
+        );
     }
     let proposal = world.accept_next(1);
     assert_eq!(world.await_end(sending), TransferState::Done);
