@@ -20,7 +20,7 @@ test("the server dies and comes back: the transfer goes on, and the devices find
 
   await near.server.kill();
   for (const popup of popups) {
-    await says(popup.page, "The connection to the signaling server was lost.");
+    await says(popup.page, "Not connected");
   }
   // The bytes that arrive from here on owe nothing to the server.
   const reached = await popups[0]!

@@ -38,12 +38,12 @@ test("the address of the server is checked while it is typed, in words", async (
   const options = await near.get("Ada").open("options.html");
   const field = options.getByRole("textbox", { name: "Signaling server" });
   await expect(field).toHaveValue(near.server.url);
-  await expect(options.getByText(/^Reachable: Tabferry server /)).toBeVisible();
+  await expect(options.getByText(/^Reachable: a Tabferry server/)).toBeVisible();
   for (const [typed, words] of [
     ["not an address", /^This is no address of a server\./],
     ["ws://127.0.0.1:9", "Not reachable: nothing answers at this address."],
     [near.site.url("/"), "Something answers there, but it is not a Tabferry server."],
-    [near.server.url, /^Reachable: Tabferry server /],
+    [near.server.url, /^Reachable: a Tabferry server/],
   ] as const) {
     await field.fill(typed);
     await expect(options.getByText(words)).toBeVisible();

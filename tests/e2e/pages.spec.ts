@@ -105,7 +105,7 @@ test("the send tab, with its device and without", async () => {
 
 test("the settings, with a good address and a bad one", async () => {
   const options = await near.get("Ada").open("options.html");
-  await expect(options.getByText(/^Reachable: Tabferry server /)).toBeVisible();
+  await expect(options.getByText(/^Reachable: a Tabferry server/)).toBeVisible();
   await review(options, "options", TAB);
   await options.getByRole("textbox", { name: "Signaling server" }).fill("ws://127.0.0.1:9");
   await expect(options.getByText(/^Not reachable/)).toBeVisible();

@@ -2,7 +2,7 @@
 
 import { readdir } from "node:fs/promises";
 
-import { test } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 
 import { removeFolder, temporaryFolder } from "./cleanup.ts";
 import { Profile, type ProfileOptions } from "./profile.ts";
@@ -60,7 +60,7 @@ export class Devices {
     for (const name of names) {
       const popup = await Popup.open(this.get(name));
       for (const other of names.filter((other) => other !== name)) {
-        await popup.device(other).waitFor();
+        await expect(popup.device(other)).toBeVisible();
       }
       await popup.page.close();
     }

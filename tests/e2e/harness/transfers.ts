@@ -12,7 +12,7 @@ export async function sendFiles(from: Profile, to: string, files: string[]): Pro
   const tab = await openSendTab(from, popup, to);
   await popup.page.close();
   await chooseFiles(tab, files);
-  await expect(tab.getByText(files.length === 1 ? `Sending 1 file to ${to}.` : `Sending ${files.length} files to ${to}.`)).toBeVisible();
+  await says(tab, files.length === 1 ? `Sending 1 file to ${to}.` : `Sending ${files.length} files to ${to}.`);
   await tab.close();
 }
 

@@ -1,6 +1,6 @@
 // The extension's pages as a person meets them: by role and accessible name. The names are a contract with the pages.
 
-import type { Locator, Page } from "@playwright/test";
+import { expect, type Locator, type Page } from "@playwright/test";
 
 import type { Connection } from "./devtools.ts";
 import type { Profile } from "./profile.ts";
@@ -80,7 +80,8 @@ export async function openSendTab(profile: Profile, popup: Popup, device: string
 /** Chooses files on a send tab; they are sent at once. The browser is given their paths: Playwright would read files of a
  * browser that it has not started itself, and refuses large ones. */
 export async function chooseFiles(sendTab: Page, files: string[]): Promise<void> {
-  await sendTab.getByLabel("Files to send").waitFor({ state: "attached" });
+  // Before that no person could use it.
+  await expect(sendTab.getByLabel("Files to send")).toBeEnabled();
   const devtools = await sendTab.context().newCDPSession(sendTab);
   const { result } = await devtools.send("Runtime.evaluate", { expression: `document.querySelector("input[type=file]")` });
   await devtools.send("DOM.setFileInputFiles", { files, objectId: result.objectId! });
