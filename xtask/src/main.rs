@@ -90,7 +90,10 @@ fn run(task: &Task) -> anyhow::Result<()> {
             build::programs(&workspace)
         }
         Task::Demo { open: false } => typescript(&workspace, &["demo.ts"], EndsOn::Interrupt),
-        Task::Demo { open: true } => typescript(&workspace, &["demo.ts", "--open"], EndsOn::Enter),
+        Task::Demo { open: true } => {
+            script::check_desktop()?;
+            typescript(&workspace, &["demo.ts", "--open"], EndsOn::Enter)
+        }
         Task::Test { group, arguments } => {
             let summary = test::run(&workspace, *group, arguments);
             let passed = summary.print();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::workspace::Workspace;
 use crate::{build, chromium, node};
@@ -30,6 +30,19 @@ pub(crate) fn prepare(workspace: &Workspace) -> anyhow::Result<Command> {
         .env("TABFERRY_EXTENSION", workspace.extension())
         .env("TABFERRY_PROGRAMS", workspace.programs_folder());
     Ok(command)
+}
+
+/// Errors where no window can be shown.
+pub(crate) fn check_desktop() -> anyhow::Result<()> {
+    let shown = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let windows_or_mac = cfg!(any(windows, target_os = "macos"));
+    if !windows_or_mac && !shown("DISPLAY") && !shown("WAYLAND_DISPLAY") {
+        bail!(
+            "there is no desktop to show browsers on: neither DISPLAY nor WAYLAND_DISPLAY is set. Run this in a terminal \
+             on a desktop, or leave --open out"
+        );
+    }
+    Ok(())
 }
 
 /// What ends a running script from our side.

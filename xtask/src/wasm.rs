@@ -1,5 +1,5 @@
-//! From a wasm file as rustc leaves it to what a JavaScript engine loads: bindings, optimisation, and a look at the
-//! imports. Does the work only when the input has changed.
+//! From a wasm file as rustc leaves it to what a JavaScript engine loads: bindings, both made small, and a look
+//! at the imports. Does the work only when the input has changed.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// Part of every fingerprint: raise it when the steps below change.
-const RECIPE: &[u8] = b"wasm-bindgen 0.2.130, wasm-opt -Oz, recipe 1";
+const RECIPE: &[u8] = b"wasm-bindgen 0.2.130, wasm-opt -Oz, terser, recipe 2";
 
 /// What rustc emits for wasm32-unknown-unknown, and the 128-bit SIMD that we ask for.
 const WASM_FEATURES: &[&str] = &[
@@ -78,7 +78,9 @@ pub(crate) fn make(
 
     let module = folder.join(format!("{name}_bg.wasm"));
     if loader == Loader::Browser {
+        node::install(&tools(workspace))?;
         optimize(workspace, &module)?;
+        minify(workspace, &folder.join(format!("{name}.js")))?;
     }
     check_imports(&module)?;
     // Last, so that an interrupted run is not taken for a complete one.
@@ -87,7 +89,6 @@ pub(crate) fn make(
 }
 
 fn optimize(workspace: &Workspace, module: &Path) -> anyhow::Result<()> {
-    node::install(&tools(workspace))?;
     process::run(
         node::node()
             .arg(tools(workspace).join("node_modules/binaryen/bin/wasm-opt"))
@@ -96,6 +97,18 @@ fn optimize(workspace: &Workspace, module: &Path) -> anyhow::Result<()> {
             .args(["--strip-debug", "--strip-producers", "-o"])
             .arg(module)
             .arg(module),
+    )
+}
+
+/// Makes the bindings short: they are loaded with the module, each time a page opens.
+fn minify(workspace: &Workspace, script: &Path) -> anyhow::Result<()> {
+    process::run(
+        node::node()
+            .arg(tools(workspace).join("node_modules/terser/bin/terser"))
+            .args(["--module", "--compress", "--mangle", "--output"])
+            .arg(script)
+            .arg("--")
+            .arg(script),
     )
 }
 
@@ -125,7 +138,7 @@ fn check_imports(module: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The folder whose lock file names wasm-opt.
+/// The folder whose lock file names wasm-opt and terser.
 fn tools(workspace: &Workspace) -> PathBuf {
     workspace.root.join("xtask")
 }

@@ -5,8 +5,8 @@ use url::Url;
 
 use crate::limits::URL_BYTES;
 
-/// An absolute http or https URL without credentials, at most [`URL_BYTES`] long, in its normalized form (a host outside
-/// ASCII in punycode).
+/// An absolute http or https URL without credentials, at most [`URL_BYTES`] long, in its normalized form. The host is
+/// ASCII: browsers hand out others in punycode, which is also the form that can't imitate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WebUrl(String);
@@ -35,8 +35,12 @@ impl TryFrom<String> for WebUrl {
         {
             return Err(ForbiddenUrl);
         }
+        if !has_plain_host(&text) {
+            return Err(ForbiddenUrl);
+        }
         let url = Url::parse(&text).map_err(|_| ForbiddenUrl)?;
-        let web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        let web =
+            matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(str::is_ascii);
         let credentials = !url.username().is_empty() || url.password().is_some();
         let normalized = String::from(url);
         if !web || credentials || normalized.len() > URL_BYTES {
@@ -44,6 +48,15 @@ impl TryFrom<String> for WebUrl {
         }
         Ok(Self(normalized))
     }
+}
+
+/// Whether a host follows the scheme at once, and one that needs no translation: no Unicode, no escapes.
+fn has_plain_host(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else {
+        return false;
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    !host.is_empty() && host.is_ascii() && !host.contains('%')
 }
 
 impl From<WebUrl> for String {
