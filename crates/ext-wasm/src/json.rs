@@ -1,7 +1,7 @@
-//! Reads JSON in a page: the browser parses the text, and this hands the values to serde. Several times smaller than
-//! `serde_json`'s parser and its error texts, and a popup loads anew at every click. Only what the vocabulary of
-//! [`host`](tabferry_protocol::host) is made of: structs, sequences, options, texts, numbers, and enums that carry their
-//! variant as the key.
+//! Reads and writes JSON in a page: the browser's own `JSON` handles the text, and this stands between its values and
+//! serde. Several times smaller than `serde_json` with its error texts, and a popup loads anew at every click. Only what
+//! the vocabulary of [`host`](tabferry_protocol::host) is made of: structs, sequences, options, texts, whole numbers up
+//! to 2^53 - 1, and enums that carry their variant as the key.
 
 use core::fmt;
 
@@ -12,6 +12,9 @@ use serde::de::{
     SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
+use serde::ser::{
+    Impossible, Serialize, SerializeSeq, SerializeStruct, SerializeStructVariant, Serializer,
+};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// A text that is no JSON, or not of the expected form. Says nothing more: both ends are parts of one extension, so it
@@ -22,6 +25,12 @@ pub struct InvalidJson;
 /// What a JSON text says.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, InvalidJson> {
     T::deserialize(Value(JSON::parse(text).map_err(|_| InvalidJson)?))
+}
+
+/// The JSON text that says this.
+pub fn to_string(data: &impl Serialize) -> Result<String, InvalidJson> {
+    let text = JSON::stringify(&data.serialize(Writer)?).map_err(|_| InvalidJson)?;
+    Ok(text.into())
 }
 
 impl fmt::Display for InvalidJson {
@@ -63,6 +72,12 @@ impl Error for InvalidJson {
     }
 
     fn duplicate_field(_: &'static str) -> Self {
+        Self
+    }
+}
+
+impl serde::ser::Error for InvalidJson {
+    fn custom<T: fmt::Display>(_: T) -> Self {
         Self
     }
 }
@@ -263,5 +278,240 @@ impl<'de> VariantAccess<'de> for Value {
         visitor: V,
     ) -> Result<V::Value, InvalidJson> {
         self.deserialize_struct("", names, visitor)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Writer;
+
+impl Serializer for Writer {
+    type Ok = JsValue;
+    type Error = InvalidJson;
+    type SerializeSeq = ArrayWriter;
+    type SerializeTuple = Impossible<JsValue, InvalidJson>;
+    type SerializeTupleStruct = Impossible<JsValue, InvalidJson>;
+    type SerializeTupleVariant = Impossible<JsValue, InvalidJson>;
+    type SerializeMap = Impossible<JsValue, InvalidJson>;
+    type SerializeStruct = ObjectWriter;
+    type SerializeStructVariant = VariantWriter;
+
+    fn serialize_bool(self, value: bool) -> Result<JsValue, InvalidJson> {
+        Ok(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<JsValue, InvalidJson> {
+        Ok(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<JsValue, InvalidJson> {
+        Ok(value.into())
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the number is known to be exact"
+    )]
+    fn serialize_u64(self, value: u64) -> Result<JsValue, InvalidJson> {
+        if value > tabferry_protocol::limits::TRANSFER_BYTES {
+            return Err(InvalidJson);
+        }
+        Ok((value as f64).into())
+    }
+
+    fn serialize_str(self, text: &str) -> Result<JsValue, InvalidJson> {
+        Ok(text.into())
+    }
+
+    fn serialize_none(self) -> Result<JsValue, InvalidJson> {
+        Ok(JsValue::NULL)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<JsValue, InvalidJson> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<JsValue, InvalidJson> {
+        Ok(variant.into())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<JsValue, InvalidJson> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<JsValue, InvalidJson> {
+        let mut object = ObjectWriter(Object::new());
+        object.set(variant, &value.serialize(self)?)?;
+        Ok(object.0.into())
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<ArrayWriter, InvalidJson> {
+        Ok(ArrayWriter(Array::new()))
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<ObjectWriter, InvalidJson> {
+        Ok(ObjectWriter(Object::new()))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<VariantWriter, InvalidJson> {
+        let body = ObjectWriter(Object::new());
+        Ok(VariantWriter { variant, body })
+    }
+
+    fn serialize_i8(self, _: i8) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_i16(self, _: i16) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_i32(self, _: i32) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_i64(self, _: i64) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_u8(self, _: u8) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_f32(self, _: f32) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_f64(self, _: f64) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_char(self, _: char) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_unit(self) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<JsValue, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, InvalidJson> {
+        Err(InvalidJson)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, InvalidJson> {
+        Err(InvalidJson)
+    }
+}
+
+struct ArrayWriter(Array);
+
+impl SerializeSeq for ArrayWriter {
+    type Ok = JsValue;
+    type Error = InvalidJson;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), InvalidJson> {
+        self.0.push(&value.serialize(Writer)?);
+        Ok(())
+    }
+
+    fn end(self) -> Result<JsValue, InvalidJson> {
+        Ok(self.0.into())
+    }
+}
+
+struct ObjectWriter(Object);
+
+impl ObjectWriter {
+    fn set(&mut self, name: &'static str, value: &JsValue) -> Result<(), InvalidJson> {
+        let set = Reflect::set(&self.0, &name.into(), value);
+        set.map(drop).map_err(|_| InvalidJson)
+    }
+}
+
+impl SerializeStruct for ObjectWriter {
+    type Ok = JsValue;
+    type Error = InvalidJson;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), InvalidJson> {
+        self.set(name, &value.serialize(Writer)?)
+    }
+
+    fn end(self) -> Result<JsValue, InvalidJson> {
+        Ok(self.0.into())
+    }
+}
+
+/// An object with one key, the variant, whose value is an object of its fields.
+struct VariantWriter {
+    variant: &'static str,
+    body: ObjectWriter,
+}
+
+impl SerializeStructVariant for VariantWriter {
+    type Ok = JsValue;
+    type Error = InvalidJson;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), InvalidJson> {
+        self.body.set(name, &value.serialize(Writer)?)
+    }
+
+    fn end(self) -> Result<JsValue, InvalidJson> {
+        let mut outer = ObjectWriter(Object::new());
+        outer.set(self.variant, &self.body.0)?;
+        Ok(outer.0.into())
     }
 }

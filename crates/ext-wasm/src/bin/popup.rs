@@ -4,7 +4,8 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use tabferry_ext::chrome::{downloads, i18n, runtime, tabs};
+use tabferry_ext::chrome::tabs::{self, Tab};
+use tabferry_ext::chrome::{downloads, i18n, runtime};
 use tabferry_ext::model::announcement::announcements;
 use tabferry_ext::model::connection::ConnectionModel;
 use tabferry_ext::model::device::DeviceModel;
@@ -15,7 +16,7 @@ use tabferry_ext::page::click::Click;
 use tabferry_ext::page::engine::Engine;
 use tabferry_ext::page::handover::Handover;
 use tabferry_ext::view::device::DeviceRow;
-use tabferry_ext::view::dom::{self, Listener, by_id, set, set_text, show};
+use tabferry_ext::view::dom::{self, Listener, by_id, flag, focus, set, set_text, show};
 use tabferry_ext::view::drop::{Dropped, dropped, holds_files};
 use tabferry_ext::view::item::ItemRow;
 use tabferry_ext::view::list::List;
@@ -23,13 +24,11 @@ use tabferry_ext::view::notice::Notice;
 use tabferry_ext::view::proposal::ProposalRow;
 use tabferry_ext::view::transfer::TransferRow;
 use tabferry_protocol::host::{Command, ConnectionView, PlainItem, Snapshot};
-use tabferry_protocol::id::DeviceId;
+use tabferry_protocol::id::{DeviceId, ItemId};
 use tabferry_protocol::limits::TEXT_BYTES;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{
-    Element, Event, File, FilePropertyBag, HtmlElement, HtmlTextAreaElement, KeyboardEvent,
-};
+use web_sys::{Element, Event, File, FilePropertyBag, HtmlTextAreaElement, KeyboardEvent};
 
 thread_local! {
     /// Keeps the page alive.
@@ -80,6 +79,8 @@ struct State {
     snapshot: Option<Snapshot>,
     /// The device that a text is being typed for, and its last name.
     text_to: Option<(DeviceId, String)>,
+    /// The device that files are being dragged over.
+    drop_target: Option<Element>,
     incoming: List<ProposalRow>,
     devices: List<DeviceRow>,
     transfers: List<TransferRow>,
@@ -91,6 +92,7 @@ impl State {
         Self {
             snapshot: None,
             text_to: None,
+            drop_target: None,
             incoming: List::new("incoming"),
             devices: List::new("devices"),
             transfers: List::new("transfers"),
@@ -162,9 +164,14 @@ impl Popup {
             }));
         };
         if let Some(body) = document.body() {
-            on(&body, "click", |popup, event| popup.clicked(&event));
-            on(&body, "dragover", |_, event| dragged(&event));
-            on(&body, "dragleave", |_, _| mark_target(None));
+            on(&body, "click", |popup, event| {
+                if let Some(click) = Click::of(&event) {
+                    let popup = Rc::clone(popup);
+                    spawn_local(async move { popup.clicked(click).await });
+                }
+            });
+            on(&body, "dragover", |popup, event| popup.dragged(&event));
+            on(&body, "dragleave", |popup, _| popup.mark_target(None));
             on(&body, "drop", |popup, event| popup.dropped(&event));
         }
         on(&by_id("text-form"), "submit", |popup, event| {
@@ -181,37 +188,32 @@ impl Popup {
         self.listeners.replace(listeners);
     }
 
-    fn clicked(self: &Rc<Self>, event: &Event) {
-        let Some(click) = Click::of(event) else {
-            return;
-        };
+    async fn clicked(&self, click: Click) {
         self.notice.say("");
-        let popup = Rc::clone(self);
         match click {
             Click::Command(command) => self.engine.command(&command),
-            Click::SendPage(to) => spawn_local(async move { popup.send_page(to).await }),
-            Click::SendFiles(to) => spawn_local(async move {
+            Click::SendPage(to) => self.send_page(to, tabs::active().await.ok().flatten()),
+            Click::SendFiles(to) => {
                 let url = runtime::url_of(&["send.html?to=", &to.to_string()].concat());
-                if tabs::open(&url).await.is_ok() {
-                    close();
-                }
-            }),
+                open(&url, true).await;
+            }
             Click::SendText(to) => self.type_text(to),
             Click::CancelText => self.end_text(),
             Click::Open(item) => {
-                let url = self
-                    .item(|shown| shown.id == item)
-                    .and_then(|item| item.url);
-                if let Some(url) = url {
-                    spawn_local(async move {
-                        // Fails only where no tab can be opened: then a person sees none.
-                        let _ = tabs::open(&url).await;
-                    });
+                if let Some(url) = self.item(item).and_then(|item| item.url) {
+                    open(&url, false).await;
                 }
             }
             Click::Copy(item) => {
-                if let Some(item) = self.item(|shown| shown.id == item) {
-                    spawn_local(async move { popup.copy(&item.copied).await });
+                if let Some(item) = self.item(item) {
+                    let clipboard = dom::window().navigator().clipboard();
+                    let copied = JsFuture::from(clipboard.write_text(&item.copied)).await;
+                    let key = if copied.is_ok() {
+                        "copied"
+                    } else {
+                        "copy_failed"
+                    };
+                    self.notice.say(&i18n::message(key, &[]));
                 }
             }
             Click::Show(download) => downloads::show(download),
@@ -229,8 +231,7 @@ impl Popup {
         }
     }
 
-    async fn send_page(&self, to: DeviceId) {
-        let tab = tabs::active().await.ok().flatten();
+    fn send_page(&self, to: DeviceId, tab: Option<Tab>) {
         let url = tab.as_ref().and_then(|tab| tab.url.clone());
         let url = url.filter(|url| url.starts_with("http://") || url.starts_with("https://"));
         let (Some(url), Some(tab)) = (url, tab) else {
@@ -250,9 +251,7 @@ impl Popup {
         };
         state.text_to = Some((to, name));
         show_text_form(&state);
-        let field: HtmlElement = by_id("text");
-        // Fails only for elements that can't have the focus.
-        let _ = field.focus();
+        focus(&by_id("text"));
     }
 
     fn send_text(&self) {
@@ -292,14 +291,13 @@ impl Popup {
             dom::document().query_selector(&selector).ok().flatten()
         });
         if let Some(button) = button {
-            // Back to where it was opened; fails only for elements that can't have the focus.
-            let _ = button.unchecked_ref::<HtmlElement>().focus();
+            focus(&button);
         }
     }
 
     fn dropped(self: &Rc<Self>, event: &Event) {
         event.prevent_default();
-        mark_target(None);
+        self.mark_target(None);
         let Some(to) = target(event).and_then(|device| device.get_attribute("data-device")) else {
             return;
         };
@@ -326,30 +324,37 @@ impl Popup {
         }
     }
 
-    async fn copy(&self, text: &str) {
-        let clipboard = dom::window().navigator().clipboard();
-        let copied = JsFuture::from(clipboard.write_text(text)).await;
-        let key = if copied.is_ok() {
-            "copied"
-        } else {
-            "copy_failed"
-        };
-        self.notice.say(&i18n::message(key, &[]));
-    }
-
     fn say_to(&self, key: &str, to: DeviceId) {
         if let Some(name) = self.state.borrow().device_name(to) {
             self.notice.say(&i18n::message(key, &[&name]));
         }
     }
 
-    fn item(&self, wanted: impl Fn(&ItemModel) -> bool) -> Option<ItemModel> {
+    fn item(&self, id: ItemId) -> Option<ItemModel> {
         let state = self.state.borrow();
         let mut items = state.snapshot.as_ref()?.items.iter();
-        let mut models = items
-            .by_ref()
-            .map(|item| ItemModel::new(item, &i18n::message));
-        models.find(wanted)
+        let item = items.find(|item| item.id == id)?;
+        Some(ItemModel::new(item, &i18n::message))
+    }
+
+    fn dragged(&self, event: &Event) {
+        if holds_files(event) {
+            event.prevent_default();
+            self.mark_target(target(event));
+        }
+    }
+
+    fn mark_target(&self, target: Option<Element>) {
+        let mut state = self.state.borrow_mut();
+        if let Some(target) = &target {
+            flag(target, "data-drop", true);
+        }
+        if let Some(old) = state.drop_target.take()
+            && Some(&old) != target.as_ref()
+        {
+            flag(&old, "data-drop", false);
+        }
+        state.drop_target = target;
     }
 }
 
@@ -376,14 +381,7 @@ fn show_text_form(state: &State) {
     };
     set_text(&by_id("text-heading"), &heading);
     // What was typed stays until the device is back.
-    let _ = by_id::<Element>("text-send").toggle_attribute_with_force("disabled", name.is_none());
-}
-
-fn dragged(event: &Event) {
-    if holds_files(event) {
-        event.prevent_default();
-        mark_target(target(event).as_ref());
-    }
+    flag(&by_id("text-send"), "disabled", name.is_none());
 }
 
 /// The device that something is dragged over.
@@ -392,12 +390,11 @@ fn target(event: &Event) -> Option<Element> {
     over.closest("[data-device]").ok()?
 }
 
-fn mark_target(target: Option<&Element>) {
-    if let Ok(Some(old)) = dom::document().query_selector(".drop-target") {
-        let _ = old.class_list().remove_1("drop-target");
-    }
-    if let Some(target) = target {
-        let _ = target.class_list().add_1("drop-target");
+/// Opens a tab; the popup closes then, if it shall.
+async fn open(url: &str, then_close: bool) {
+    // Fails only where no tab can be opened: then a person sees none.
+    if tabs::open(url).await.is_ok() && then_close {
+        close();
     }
 }
 

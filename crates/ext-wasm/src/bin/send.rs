@@ -11,7 +11,7 @@ use tabferry_ext::model::transfer::TransferModel;
 use tabferry_ext::page::click::Click;
 use tabferry_ext::page::engine::Engine;
 use tabferry_ext::page::handover::Handover;
-use tabferry_ext::view::dom::{self, Listener, by_id, set_icon, set_text, show};
+use tabferry_ext::view::dom::{self, Listener, by_id, flag, set_icon, set_text, show};
 use tabferry_ext::view::drop::{Dropped, dropped, files, holds_files};
 use tabferry_ext::view::list::List;
 use tabferry_ext::view::notice::Notice;
@@ -244,7 +244,5 @@ impl SendTab {
 }
 
 fn mark_zone(marked: bool) {
-    let zone: Element = by_id("zone");
-    // Fails only for bad names.
-    let _ = zone.class_list().toggle_with_force("drop-target", marked);
+    flag(&by_id("zone"), "data-drop", marked);
 }

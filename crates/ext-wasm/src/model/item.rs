@@ -65,15 +65,10 @@ impl ItemModel {
 
 /// The beginning of a text, in one line.
 pub fn label(text: &str) -> String {
-    let mut label: String = text
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(LABEL_CHARS + 1)
-        .collect();
-    if let Some((cut, _)) = label.char_indices().nth(LABEL_CHARS) {
-        label.truncate(cut);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut chars = line.chars();
+    let mut label: String = chars.by_ref().take(LABEL_CHARS).collect();
+    if chars.next().is_some() {
         label.push('…');
     }
     label

@@ -17,7 +17,8 @@ impl ShownName {
         let dot = name
             .rfind('.')
             .filter(|dot| *dot > 0 && (2..=RECEIVED_EXTENSION_BYTES).contains(&(name.len() - dot)));
-        let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
+        let split = dot.and_then(|dot| name.split_at_checked(dot));
+        let (stem, extension) = split.unwrap_or((name, ""));
         Self {
             stem: stem.to_owned(),
             extension: extension.to_owned(),

@@ -84,7 +84,7 @@ impl Engine {
 
     /// Asks something of the engine. Lost while there is none: then the page says so anyway.
     pub fn command(&self, command: &Command) {
-        if let (Some(port), Ok(text)) = (&*self.port.borrow(), serde_json::to_string(command)) {
+        if let (Some(port), Ok(text)) = (&*self.port.borrow(), json::to_string(command)) {
             // Fails when the port is closed.
             let _ = port.post(&text);
         }

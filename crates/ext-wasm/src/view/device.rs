@@ -2,7 +2,7 @@
 
 use web_sys::{Element, HtmlElement};
 
-use super::dom::{button, child, element, icon, set, set_icon, set_label, set_text};
+use super::dom::{button, child, element, icon, insert, set, set_icon, set_label, set_text};
 use super::list::Row;
 use crate::model::device::DeviceModel;
 
@@ -38,7 +38,7 @@ impl Row for DeviceRow {
         let action = |name, symbol, key| {
             let button = button(&actions, "button", name, &id, key);
             let icon = icon(&button, symbol);
-            button.prepend_with_node_1(&icon).ok();
+            insert(&button, &icon, button.first_element_child().as_ref());
             button
         };
         Self {

@@ -1,4 +1,5 @@
-//! The few things that pages do with their document.
+//! The few things that pages do with their document. What can't fail here is bound as such: every binding of `web-sys`
+//! that throws takes its own error handling along, and a popup loads anew at every click.
 
 use core::fmt;
 
@@ -18,25 +19,16 @@ pub fn document() -> Document {
     window().document().expect("a page")
 }
 
-/// The element with this id, which the page's html holds.
-///
-/// # Panics
-/// If it doesn't.
-#[expect(clippy::expect_used, reason = "the html and the program come together")]
+/// The element with this id, which the page's html holds: html and program come together.
 pub fn by_id<T: JsCast>(id: &str) -> T {
-    let element = document().get_element_by_id(id);
-    element.expect("an element of the page").unchecked_into()
+    raw_by_id(id).unchecked_into()
 }
 
 /// A new element.
-#[expect(
-    clippy::expect_used,
-    reason = "only bad names fail, and these are ours"
-)]
 pub fn element(tag: &str, class: &str) -> HtmlElement {
-    let element = document().create_element(tag).expect("a tag");
+    let element = raw_create(tag);
     element.set_class_name(class);
-    element.unchecked_into()
+    element
 }
 
 /// A new element as the last one in another.
@@ -48,8 +40,12 @@ pub fn child(parent: &Element, tag: &str, class: &str) -> HtmlElement {
 
 /// Puts an element behind the others in its parent.
 pub fn append(parent: &Element, child: &Element) {
-    // Fails only for a parent inside its own child.
-    let _ = parent.append_child(child);
+    raw(parent).insert_before(child, None);
+}
+
+/// Puts an element into a parent, before another one there.
+pub fn insert(parent: &Element, child: &Element, before: Option<&Element>) {
+    raw(parent).insert_before(child, before);
 }
 
 /// Shows a text, if it is another than before: a live region would say it again.
@@ -61,31 +57,31 @@ pub fn set_text(element: &Element, text: &str) {
 
 /// Sets an attribute.
 pub fn set(element: &Element, name: &str, value: &str) {
-    // Fails only for bad names, and these are ours.
-    let _ = element.set_attribute(name, value);
+    raw(element).set_attribute(name, value);
+}
+
+/// Sets an attribute without a value, or takes it away.
+pub fn flag(element: &Element, name: &str, on: bool) {
+    raw(element).toggle_attribute(name, on);
 }
 
 /// Shows or hides an element.
 pub fn show(element: &Element, shown: bool) {
-    let _ = element.toggle_attribute_with_force("hidden", !shown);
+    flag(element, "hidden", !shown);
+}
+
+/// Gives an element the focus, if it can have it.
+pub fn focus(element: &Element) {
+    raw(element).focus();
 }
 
 /// A new icon from `icons/symbols.svg`, which says nothing to a screen reader.
-#[expect(
-    clippy::expect_used,
-    reason = "only bad names fail, and these are ours"
-)]
 pub fn icon(parent: &Element, name: &str) -> Element {
     const SVG: &str = "http://www.w3.org/2000/svg";
-    let svg = document()
-        .create_element_ns(Some(SVG), "svg")
-        .expect("a tag");
-    let symbol = document()
-        .create_element_ns(Some(SVG), "use")
-        .expect("a tag");
+    let svg = raw_create_ns(SVG, "svg");
     set(&svg, "class", "icon");
     set(&svg, "aria-hidden", "true");
-    append(&svg, &symbol);
+    append(&svg, &raw_create_ns(SVG, "use"));
     append(parent, &svg);
     set_icon(&svg, name);
     svg
@@ -106,7 +102,7 @@ pub fn button(parent: &Element, class: &str, click: &str, id: &str, key: &str) -
     button
 }
 
-/// A new button like [`button`], whose icon is its look and whose name is set by [`set_label`].
+/// A new button like [`button`], whose look will be an icon and whose name is set by [`set_label`].
 pub fn icon_button(parent: &Element, class: &str, click: &str, id: &str) -> HtmlElement {
     let button = child(parent, "button", class);
     set(&button, "type", "button");
@@ -152,8 +148,7 @@ impl Listener {
     ) -> Self {
         let closure = Closure::new(handle);
         let target = target.clone();
-        // Fails only for an invalid listener.
-        let _ = target.add_event_listener_with_callback(kind, closure.as_ref().unchecked_ref());
+        raw(&target).add_event_listener(kind, closure.as_ref());
         Self {
             target,
             kind,
@@ -164,10 +159,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let function = self.closure.as_ref().unchecked_ref();
-        let _ = self
-            .target
-            .remove_event_listener_with_callback(self.kind, function);
+        raw(&self.target).remove_event_listener(self.kind, self.closure.as_ref());
     }
 }
 
@@ -175,4 +167,32 @@ impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener").finish_non_exhaustive()
     }
+}
+
+fn raw<T: JsCast>(target: &T) -> &Raw {
+    target.unchecked_ref()
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = document, js_name = getElementById)]
+    fn raw_by_id(id: &str) -> JsValue;
+    #[wasm_bindgen(js_namespace = document, js_name = createElement)]
+    fn raw_create(tag: &str) -> HtmlElement;
+    #[wasm_bindgen(js_namespace = document, js_name = createElementNS)]
+    fn raw_create_ns(namespace: &str, tag: &str) -> Element;
+
+    type Raw;
+    #[wasm_bindgen(method, js_name = insertBefore)]
+    fn insert_before(this: &Raw, child: &Element, before: Option<&Element>);
+    #[wasm_bindgen(method, js_name = setAttribute)]
+    fn set_attribute(this: &Raw, name: &str, value: &str);
+    #[wasm_bindgen(method, js_name = toggleAttribute)]
+    fn toggle_attribute(this: &Raw, name: &str, on: bool);
+    #[wasm_bindgen(method)]
+    fn focus(this: &Raw);
+    #[wasm_bindgen(method, js_name = addEventListener)]
+    fn add_event_listener(this: &Raw, kind: &str, listener: &JsValue);
+    #[wasm_bindgen(method, js_name = removeEventListener)]
+    fn remove_event_listener(this: &Raw, kind: &str, listener: &JsValue);
 }

@@ -3,7 +3,7 @@
 
 use web_sys::{Element, HtmlElement};
 
-use super::dom::{self, append, by_id};
+use super::dom::{self, by_id, focus, insert};
 
 /// One element of a list.
 pub trait Row {
@@ -51,13 +51,21 @@ impl<R: Row> List<R> {
 
     /// Makes the list show these, in this order.
     pub fn show(&mut self, models: Vec<R::Model>) {
-        let focused = dom::document().active_element();
+        // First, for whatever stands where it belongs is not moved then and keeps its focus.
+        self.rows.retain(|(shown, row)| {
+            let kept = models.iter().any(|model| R::same(shown, model));
+            if !kept {
+                remove(row.root(), &self.heading);
+            }
+            kept
+        });
         let mut old = core::mem::take(&mut self.rows);
-        let mut next = self.root.first_element_child();
+        let mut place = Place::first(&self.root);
         for model in models {
             let found = old.iter().position(|(shown, _)| R::same(shown, &model));
-            let row = match found.map(|index| old.remove(index)) {
-                Some((shown, row)) => {
+            let row = match found {
+                Some(index) => {
+                    let (shown, row) = old.remove(index);
                     if shown != model {
                         row.patch(&model);
                     }
@@ -69,26 +77,44 @@ impl<R: Row> List<R> {
                     row
                 }
             };
-            let root: &Element = row.root();
-            if next.as_ref() == Some(root) {
-                next = root.next_element_sibling();
-            } else if let Some(before) = &next {
-                // Fails only if `before` were no child of ours.
-                let _ = self.root.insert_before(root, Some(before));
-            } else {
-                append(&self.root, root);
-            }
+            place.put(row.root());
             self.rows.push((model, row));
         }
-        for (_, row) in old {
-            let held = focused
-                .as_ref()
-                .is_some_and(|focused| row.root().contains(Some(focused)));
-            row.root().remove();
-            if held {
-                // Keyboard and screen reader stay where they were, not at the top of the page.
-                let _ = self.heading.focus();
-            }
+    }
+}
+
+/// Where in a list the next element belongs.
+struct Place<'a> {
+    list: &'a Element,
+    next: Option<Element>,
+}
+
+impl<'a> Place<'a> {
+    fn first(list: &'a Element) -> Self {
+        Self {
+            list,
+            next: list.first_element_child(),
         }
+    }
+
+    /// Has this element here, and goes on behind it. One that is here already is not touched: moving it would take its
+    /// focus.
+    fn put(&mut self, element: &Element) {
+        if self.next.as_ref() == Some(element) {
+            self.next = element.next_element_sibling();
+        } else {
+            insert(self.list, element, self.next.as_ref());
+        }
+    }
+}
+
+/// Removes an element. Focus that was in it goes to the heading, so that keyboard and screen reader don't fall back to
+/// the top of the page.
+fn remove(element: &Element, heading: &Element) {
+    let focused = dom::document().active_element();
+    let held = element.contains(focused.as_deref());
+    element.remove();
+    if held {
+        focus(heading);
     }
 }

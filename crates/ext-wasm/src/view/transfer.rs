@@ -4,7 +4,8 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, HtmlProgressElement};
 
 use super::dom::{
-    button, child, element, icon, icon_button, set, set_icon, set_label, set_text, show,
+    button, child, element, flag, icon, icon_button, insert, set, set_icon, set_label, set_text,
+    show,
 };
 use super::list::Row;
 use crate::model::name::ShownName;
@@ -49,11 +50,8 @@ impl Row for TransferRow {
         let detail = child(&root, "p", "detail state");
         let advice = child(&root, "p", "detail");
         let show = button(&root, "button", "show", "", "show_button");
-        if let Some(first) = show.first_element_child() {
-            let folder = icon(&show, "folder");
-            // Fails only if `first` were no child of the button.
-            let _ = show.insert_before(&folder, Some(&first));
-        }
+        let folder = icon(&show, "folder");
+        insert(&show, &folder, show.first_element_child().as_ref());
         Self {
             root,
             icon: icon_element,
@@ -80,8 +78,8 @@ impl Row for TransferRow {
         set_label(&self.bar, &model.title.full());
         match model.progress {
             Some(Progress::Part(part)) => self.bar.set_value(part),
-            // Fails only for bad names.
-            _ => drop(self.bar.remove_attribute("value")),
+            // Takes the value away.
+            _ => flag(&self.bar, "value", false),
         }
         show(&self.bar, model.progress.is_some());
         set_text(&self.detail, &model.detail);
