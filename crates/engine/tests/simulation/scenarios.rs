@@ -13,8 +13,9 @@ use tabferry_protocol::host::{
 use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
     CHUNK_BYTES, CONNECT_TIMEOUT_MS, CONTROL_FRAME_BYTES, IDLE_TIMEOUT_MS, ITEMS_PER_MINUTE,
-    KEPT_ITEMS, LEFT_PEER_TIMEOUT_MS, MANIFEST_ENTRIES, PENDING_PROPOSALS, PROPOSAL_RETRIES,
-    PROPOSAL_TIMEOUT_MS, RECEIVE_WINDOW_BYTES, STALL_TIMEOUT_MS, STORAGE_RESTARTS, TRANSFER_BYTES,
+    KEPT_ITEMS, KEPT_TRANSFERS, LEFT_PEER_TIMEOUT_MS, MANIFEST_ENTRIES, PENDING_PROPOSALS,
+    PROPOSAL_RETRIES, PROPOSAL_TIMEOUT_MS, RECEIVE_WINDOW_BYTES, STALL_TIMEOUT_MS,
+    STORAGE_RESTARTS, TRANSFER_BYTES,
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::signaling::{ServerMessage, SignalingCode};
@@ -813,6 +814,7 @@ fn a_peer_that_breaks_the_rules_ends_its_session_with_a_code() {
             digest,
         }),
         ControlFrame::EntryStored(EntryStored { transfer, entry: 1 }),
+        ControlFrame::EntryStored(EntryStored { transfer, entry: 0 }),
         ControlFrame::EntryStored(EntryStored {
             transfer: unknown,
             entry: 0,
@@ -953,6 +955,69 @@ fn no_more_bytes_are_written_than_were_proposed() {
 }
 
 #[test]
+fn bytes_before_the_answer_end_the_session() {
+    let transfer = WireTransferId(1);
+    let header = BulkHeader {
+        transfer,
+        epoch: 1,
+        entry: 0,
+        offset: 0,
+    };
+    let bytes = [&header.encode()[..], &[7; 10]].concat();
+    let digest = Digest::of(b"");
+    let done = ControlFrame::EntryDone(EntryDone {
+        transfer,
+        epoch: 1,
+        entry: 0,
+        digest,
+    });
+    for (channel, frame, size) in [
+        (Channel::Bulk, bytes, 10),
+        (Channel::Control, done.encode(), 0),
+    ] {
+        let mut world = world(Plan {
+            hostile: Some(0),
+            ..Plan::scripted(2)
+        });
+        world.quiet = true;
+        world.send_files(0, 1, &[size]);
+        let proposal = world.await_proposal(1);
+        // That nothing is opened is checked with every step.
+        world.inject(0, channel, [frame]);
+        world.await_ended(1, proposal);
+        world.settle();
+    }
+}
+
+#[test]
+fn bytes_beyond_the_credit_end_the_session() {
+    let mut world = world(Plan {
+        hostile: Some(0),
+        sink_rate: 0,
+        link_rate: 100_000,
+        ..Plan::scripted(2)
+    });
+    world.quiet = true;
+    world.send_files(0, 1, &[32 * MIB]);
+    let received = world.accept_next(1);
+    // The sender's engine stops when its credit is used up. The bytes that follow in the file are not asked for.
+    world.run_for(5_000);
+    assert_eq!(world.tally.most_unwritten, RECEIVE_WINDOW_BYTES);
+    let header = BulkHeader {
+        transfer: WireTransferId(1),
+        epoch: 1,
+        entry: 0,
+        offset: RECEIVE_WINDOW_BYTES,
+    };
+    world.inject(0, Channel::Bulk, [[&header.encode()[..], &[7]].concat()]);
+    let failed = TransferState::Failed {
+        code: Code::PeerMisbehaved,
+    };
+    assert_eq!(world.await_ended(1, received), failed);
+    world.settle();
+}
+
+#[test]
 fn a_flood_from_one_device_harms_no_other_session() {
     let mut world = world(Plan {
         hostile: Some(2),
@@ -1008,6 +1073,30 @@ fn a_flood_from_one_device_harms_no_other_session() {
     assert_eq!(world.ended(1, received), Some(TransferState::Done));
     let sent = world.ledger.sendings[first].sent.unwrap();
     world.cancel(2, sent);
+    world.settle();
+}
+
+#[test]
+fn ended_transfers_are_kept_up_to_a_limit_and_can_be_dismissed() {
+    let mut world = world(Plan {
+        answering: Answering::Accept,
+        ..Plan::scripted(2)
+    });
+    let sendings: Vec<_> = (0..KEPT_TRANSFERS + 10)
+        .map(|_| world.send_files(0, 1, &[1]))
+        .collect();
+    for sending in &sendings {
+        assert_eq!(world.await_end(*sending), TransferState::Done);
+    }
+    for node in 0..2 {
+        let transfers = &world.nodes[node].snapshot.transfers;
+        assert_eq!(transfers.len(), KEPT_TRANSFERS);
+        assert!(transfers.is_sorted_by(|a, b| a.id > b.id), "newest first");
+    }
+    let newest = world.nodes[0].snapshot.transfers[0].id;
+    assert_eq!(Some(newest), world.ledger.sendings[sendings.len() - 1].sent);
+    world.command(0, Command::Dismiss { transfer: newest });
+    assert_eq!(world.nodes[0].snapshot.transfers.len(), KEPT_TRANSFERS - 1);
     world.settle();
 }
 
