@@ -541,6 +541,8 @@ impl Engine {
         } else {
             code
         };
+        // The other end may not know yet; whoever of the two still wants a connection tries again.
+        self.signal(key, SignalBody::Bye);
         self.drop_connection(key);
         for id in self.transfers_of(key) {
             let Some(transfer) = self.transfers.get_mut(&id) else {

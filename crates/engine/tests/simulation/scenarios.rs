@@ -532,6 +532,32 @@ fn a_device_that_cannot_be_reached_is_given_up_after_30_s() {
 }
 
 #[test]
+fn an_attempt_that_the_offerer_gives_up_does_not_hold_the_answerer_back() {
+    for seed in 0..10 {
+        let signaling_delay = (50, 50);
+        let mut world = seeded_world(
+            seed,
+            Plan {
+                signaling_delay,
+                ..Plan::scripted(2)
+            },
+        );
+        let there = world.send_files(0, 1, &[10]);
+        // From device to server to device.
+        world.run_for(95);
+        // The answer fails or never comes.
+        world.plan.faults.negotiation = 100;
+        world.run_for(50);
+        world.plan.faults.negotiation = 0;
+        let back = world.send_files(1, 0, &[10]);
+        world.cancel(0, world.ledger.sendings[there].sent.unwrap());
+        world.accept_next(0);
+        assert_eq!(world.await_end(back), TransferState::Done, "seed {seed}");
+        world.settle();
+    }
+}
+
+#[test]
 fn a_transfer_that_moves_nothing_for_60_s_has_failed() {
     let mut world = world(Plan {
         sink_delay: (10_000, 10_000),
