@@ -3,7 +3,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect};
@@ -21,6 +21,7 @@ use web_sys::{
 
 use super::host::Host;
 use super::log;
+use super::table::Table;
 use super::timer::pause;
 
 /// How long a connection that is to be closed may take to send what it still holds. Milliseconds.
@@ -28,7 +29,7 @@ const CLOSE_TIMEOUT_MS: u64 = 2_000;
 
 /// The peer connections by their keys.
 #[derive(Debug, Default)]
-pub(crate) struct Connections(RefCell<BTreeMap<ConnectionKey, Rc<Connection>>>);
+pub(crate) struct Connections(RefCell<Table<ConnectionKey, Rc<Connection>>>);
 
 /// A step of the negotiation.
 #[derive(Debug)]

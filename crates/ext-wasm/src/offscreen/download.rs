@@ -4,7 +4,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
@@ -19,6 +19,7 @@ use web_sys::{
 };
 
 use super::host::Host;
+use super::table::Table;
 use super::timer::pause;
 use super::{background, log};
 use crate::chrome::runtime;
@@ -35,7 +36,7 @@ const PIECE_BYTES: u32 = 256 * 1024;
 
 /// The files being received by their keys.
 #[derive(Debug, Default)]
-pub(crate) struct Downloads(RefCell<BTreeMap<FileKey, Rc<Download>>>);
+pub(crate) struct Downloads(RefCell<Table<FileKey, Rc<Download>>>);
 
 impl Downloads {
     pub(crate) fn open(&self, host: &Host, file: FileKey, name: &ReceivedName, bytes: u64) {

@@ -14,6 +14,7 @@ mod pages;
 mod publisher;
 mod signaling_socket;
 mod source;
+mod table;
 mod timer;
 
 pub use host::start;

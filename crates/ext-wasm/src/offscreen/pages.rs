@@ -3,7 +3,6 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use std::collections::BTreeMap;
 
 use js_sys::{Array, Object, Reflect};
 use tabferry_protocol::host::{Command, Snapshot};
@@ -13,6 +12,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BroadcastChannel, File, MessageEvent};
 
 use super::host::Host;
+use super::table::Table;
 use super::{clipboard, fetch, log};
 use crate::chrome::runtime::{ConnectListener, MessageListener, Port, RawPort};
 use crate::envelope::{Envelope, FILES_CHANNEL, OffscreenMessage, PAGE_PORT};
@@ -20,7 +20,7 @@ use crate::json;
 
 /// The ways in from other contexts.
 pub(crate) struct Pages {
-    ports: RefCell<BTreeMap<u32, Port>>,
+    ports: RefCell<Table<u32, Port>>,
     last_port: Cell<u32>,
     files: Option<FilesChannel>,
     _connections: ConnectListener,

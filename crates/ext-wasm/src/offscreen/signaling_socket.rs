@@ -195,7 +195,9 @@ async fn diagnose(socket: &Url) -> SignalingProblem {
         return match serde_json::from_str::<Health>(&text) {
             Ok(health) if health.service != SERVICE => SignalingProblem::WrongAddress,
             Ok(health) if health.protocol.common().is_none() => SignalingProblem::Incompatible,
-            Ok(_) => SignalingProblem::Refused,
+            // It is there, so it does not want us, or not at this path.
+            Ok(_) if socket.path() == PATH => SignalingProblem::Refused,
+            Ok(_) => SignalingProblem::WrongAddress,
             Err(_) => SignalingProblem::WrongAddress,
         };
     }

@@ -2,7 +2,7 @@
 //! ahead of the channel, and knows nothing of what they are for.
 
 use core::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use tabferry_engine::{ConnectionKey, Input, ReadKey};
@@ -16,14 +16,13 @@ use web_sys::{AbortController, Blob};
 
 use super::host::Host;
 use super::log;
+use super::table::Table;
 
 /// Everything that can be read.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    sources: RefCell<BTreeMap<SourceId, Source>>,
+    sources: RefCell<Table<SourceId, Source>>,
     last_id: Cell<u32>,
-    /// On which connection the last bytes of a source went out.
-    routes: RefCell<BTreeMap<SourceId, ConnectionKey>>,
     /// Reads on their way, in the order in which they were asked for. The engine bounds their number.
     reads: RefCell<VecDeque<Read>>,
     /// Whether someone waits for the first of them.
@@ -32,7 +31,11 @@ pub(crate) struct Sources {
 
 #[derive(Debug)]
 enum Source {
-    Ready(Blob),
+    Ready {
+        blob: Blob,
+        /// On which connection its last bytes went out.
+        route: Option<ConnectionKey>,
+    },
     /// Still being fetched; aborting it stops that.
     Fetching(AbortController),
 }
@@ -68,12 +71,11 @@ impl Sources {
 
     /// Whether a source is still wanted.
     pub(crate) fn has(&self, source: SourceId) -> bool {
-        self.sources.borrow().contains_key(&source)
+        self.sources.borrow().get(&source).is_some()
     }
 
     /// Forgets a source, and stops its fetch.
     pub(crate) fn release(&self, source: SourceId) {
-        self.routes.borrow_mut().remove(&source);
         let released = self.sources.borrow_mut().remove(&source);
         if let Some(Source::Fetching(fetch)) = released {
             fetch.abort();
@@ -90,7 +92,7 @@ impl Sources {
         bytes: u64,
     ) {
         let buffer = match self.sources.borrow().get(&source) {
-            Some(Source::Ready(blob)) => {
+            Some(Source::Ready { blob, .. }) => {
                 slice(blob, offset, bytes).map(|slice| slice.array_buffer())
             }
             _ => None,
@@ -103,6 +105,19 @@ impl Sources {
         });
         if !self.awaited.replace(true) {
             spawn_local(answer(host.clone()));
+        }
+    }
+
+    fn route(&self, source: SourceId) -> Option<ConnectionKey> {
+        match self.sources.borrow().get(&source)? {
+            Source::Ready { route, .. } => *route,
+            Source::Fetching(_) => None,
+        }
+    }
+
+    fn set_route(&self, source: SourceId, sent: Option<ConnectionKey>) {
+        if let Some(Source::Ready { route, .. }) = self.sources.borrow_mut().get_mut(&source) {
+            *route = sent;
         }
     }
 
@@ -119,7 +134,7 @@ impl Sources {
             media_type: Some(blob.type_()).filter(|media_type| !media_type.is_empty()),
         };
         let mut sources = self.sources.borrow_mut();
-        sources.insert(source, Source::Ready(blob));
+        sources.insert(source, Source::Ready { blob, route: None });
         file
     }
 }
@@ -158,13 +173,12 @@ fn hand_in(host: &Host, read: &Read, data: &Uint8Array, frame: &mut [u8]) {
             return;
         };
         chunk.copy_to(&mut frame[BulkHeader::BYTES..]);
-        let route = host.sources().routes.borrow().get(&read.source).copied();
+        // The first chunk of a source finds out where it goes; what waits there is asked from the second one on.
+        let route = host.sources().route(read.source);
         let buffered = route.map_or(0, |connection| host.connections().buffered(connection));
-        if let Some(connection) = host.handle_chunk(read.key, frame, buffered) {
-            host.sources()
-                .routes
-                .borrow_mut()
-                .insert(read.source, connection);
+        let sent = host.handle_chunk(read.key, frame, buffered);
+        if sent.is_some() && sent != route {
+            host.sources().set_route(read.source, sent);
         }
         start += chunk.length();
     }
