@@ -1,51 +1,52 @@
-// The service worker. Registers every listener at once, as the browser demands, and hands the events on when the
-// program has loaded. No decisions here, but for the one that would come too late there: asking for a permission.
+// The service worker. Registers every listener at once, as the browser demands, brings the events to the program when it
+// has loaded, and carries out what the program answers. What to do is decided there; here stand the browser's APIs.
 
 import init, * as program from "./wasm/background.js";
 
 const loaded = init({ module_or_path: "wasm/background_bg.wasm" });
+const { local, session } = chrome.storage;
 
-/** Makes a listener that hands its event on to a function of the program. */
-const on = (name) => (...args) => loaded.then(() => program[name](...args));
+// --- Events ---
 
-// Whatever the worker starts for. The two listeners make it start with the browser and after an update.
-loaded.then(() => program.started());
+// Nothing to do but what every start of the worker does; the listeners make the browser start it.
 chrome.runtime.onInstalled.addListener(() => {});
 chrome.runtime.onStartup.addListener(() => {});
+loaded.then(started);
 
-chrome.runtime.onMessage.addListener((message, _sender, respond) => {
-  const { background } = JSON.parse(message);
+chrome.runtime.onMessage.addListener((text, _sender, respond) => {
+  const { background } = JSON.parse(text);
   if (background === undefined) return false;
   loaded
-    .then(() => program.message(JSON.stringify(background)))
-    .catch((error) => console.error(error))
-    .then(respond);
+    .then(() => choose(background, messages))
+    .catch((error) => console.error(text, error))
+    .then((answer) => respond(JSON.stringify(answer ?? null)));
   return true;
 });
 
-chrome.storage.onChanged.addListener((changes, area) =>
-  loaded.then(() => program.storage_changed(area, Object.keys(changes))),
-);
+chrome.storage.onChanged.addListener((changes, area) => {
+  if (area === "local" && SETTINGS.some((key) => key in changes)) {
+    loaded.then(settings).then((configure) => tell({ command: { configure } }));
+  }
+});
 
 chrome.contextMenus.onClicked.addListener((info, tab) => {
   const asked = askForHost(info, tab);
-  loaded
-    .then(() => asked)
-    .then(() => program.menu_clicked(JSON.stringify({ ...info, title: tab?.title ?? "" })));
+  const click = JSON.stringify({ ...info, title: tab?.title ?? "" });
+  loaded.then(() => asked).then(() => perform(program.menu_clicked(click)));
 });
 
-chrome.notifications.onClicked.addListener(on("notification_clicked"));
-chrome.notifications.onButtonClicked.addListener(on("notification_clicked"));
-chrome.notifications.onClosed.addListener(on("notification_closed"));
+chrome.notifications.onClicked.addListener(notificationClicked);
+chrome.notifications.onButtonClicked.addListener(notificationClicked);
+chrome.notifications.onClosed.addListener((id) => session.remove(keptFor(id)));
 
-chrome.downloads.onCreated.addListener(({ id, url }) => loaded.then(() => program.download_created(id, url)));
-chrome.downloads.onErased.addListener(on("download_erased"));
+chrome.downloads.onCreated.addListener(({ id, url }) => {
+  const download = downloadAt(url);
+  if (download) running.set(id, download);
+});
 chrome.downloads.onChanged.addListener(({ id, state }) => {
-  if (state) loaded.then(() => program.download_changed(id));
+  if (state) loaded.then(() => downloadEnded(id));
 });
-
-/** Received files that the browser has not yet asked for, by the id in their URL. */
-const files = new Map();
+chrome.downloads.onErased.addListener((id) => loaded.then(() => downloadErased(id)));
 
 self.addEventListener("message", (event) => {
   const { download, name, bytes, stream } = event.data;
@@ -54,19 +55,215 @@ self.addEventListener("message", (event) => {
 });
 
 self.addEventListener("fetch", (event) => {
-  const { origin, pathname } = new URL(event.request.url);
-  const [, folder, download] = pathname.split("/");
-  if (origin === location.origin && folder === "download") {
-    event.respondWith(loaded.then(() => attachment(download)));
-  }
+  const download = downloadAt(event.request.url);
+  if (download) event.respondWith(loaded.then(() => attachment(download)));
 });
+
+/** What the messages to the service worker ask for; see `BackgroundMessage`. */
+const messages = {
+  "ensure-engine": () => ensureEngine().then(() => true),
+  "engine-started": engineStarted,
+  "download-state": ({ download }) => downloadState({ url: urlOf(download) }),
+  "sent-link-instead": ({ url }) => perform(program.sent_link_instead(url)),
+  happened: (event) => perform(program.happened(JSON.stringify(event))),
+  status: (status) => session.set({ status: JSON.stringify(status) }).then(show),
+};
+
+// --- What the program wants done; see `Output` ---
+
+/** Carries out what the program has answered, in its order. */
+async function perform(answer) {
+  for (const output of JSON.parse(answer)) await choose(output, outputs);
+}
+
+/** Calls the function for an enum of the program, which is a text or an object with one key. */
+function choose(value, functions) {
+  const [kind, body] = typeof value === "string" ? [value] : Object.entries(value)[0];
+  return functions[kind](body);
+}
+
+const outputs = {
+  notify: async ({ id, title, message, buttons, stays, kept }) => {
+    if (kept) await session.set({ [keptFor(id)]: JSON.stringify(kept) });
+    await chrome.notifications.create(id, {
+      type: "basic",
+      iconUrl: "icons/icon-128.png",
+      title,
+      message,
+      buttons: buttons.map((title) => ({ title })),
+      requireInteraction: stays,
+    });
+  },
+  clear: ({ id }) => Promise.all([chrome.notifications.clear(id), session.remove(keptFor(id))]),
+  open: ({ url }) => chrome.tabs.create({ url }),
+  "show-in-folder": ({ download }) => chrome.downloads.show(download),
+  // The browser refuses without a window in front, and before Chromium 127.
+  "show-popup": () => chrome.action.openPopup().catch(() => chrome.tabs.create({ url: "popup.html" })),
+  tell,
+};
+
+/** Makes calls of a function wait for each other. */
+function oneAtATime(work) {
+  let last = Promise.resolve();
+  return () => {
+    last = last.catch(() => {}).then(work);
+    return last;
+  };
+}
+
+// --- Badge and menus ---
+
+const show = oneAtATime(async () => {
+  const before = await session.get(["status", "menu"]);
+  const { badge, menu, steps } = JSON.parse(program.show(before.status, before.menu));
+  await showBadge(badge);
+  await changeMenu(steps).catch(() => rebuildMenu(menu));
+  await session.set({ menu: JSON.stringify(menu) });
+});
+
+async function showBadge({ text, color, title }) {
+  await chrome.action.setBadgeBackgroundColor({ color });
+  await chrome.action.setBadgeTextColor({ color: "#fff" });
+  await chrome.action.setBadgeText({ text });
+  await chrome.action.setTitle({ title });
+}
+
+const menuSteps = {
+  create: createItem,
+  retitle: ({ id, title }) => chrome.contextMenus.update(id, { title }),
+  remove: ({ id }) => chrome.contextMenus.remove(id),
+};
+
+/** Fails where there is no way by steps, or the menus are not as they were thought to be. */
+async function changeMenu(steps) {
+  for (const step of steps) await choose(step, menuSteps);
+}
+
+async function rebuildMenu(items) {
+  await chrome.contextMenus.removeAll();
+  for (const item of items) await createItem(item);
+}
+
+/** The only way to learn whether this call succeeds is its callback. */
+function createItem(item) {
+  return new Promise((resolve, reject) => {
+    chrome.contextMenus.create(item, () => {
+      const error = chrome.runtime.lastError;
+      if (error) reject(new Error(error.message));
+      else resolve();
+    });
+  });
+}
+
+async function started() {
+  // Otherwise the browser would show the menus of its last run, or of the extension's last version.
+  const { menu } = await session.get("menu");
+  if (!menu) await show();
+  await ensureEngine();
+}
+
+// --- The engine in the offscreen document ---
+
+const SETTINGS = ["deviceId", "deviceName", "server"];
+
+/** Far longer than it ever takes. */
+const START_TIMEOUT_MS = 10_000;
+
+let starting;
+let listening = () => {};
+
+/** Makes sure that the offscreen document is there and listens. */
+function ensureEngine() {
+  starting ??= startEngine().finally(() => {
+    starting = undefined;
+  });
+  return starting;
+}
+
+async function startEngine() {
+  const engineListens = new Promise((resolve, reject) => {
+    listening = resolve;
+    setTimeout(() => reject(new Error("the offscreen document does not start")), START_TIMEOUT_MS);
+  });
+  const documents = await chrome.runtime.getContexts({ contextTypes: ["OFFSCREEN_DOCUMENT"] });
+  if (documents.length === 0) {
+    await session.remove(["engine", "status"]);
+    await show();
+    await chrome.offscreen.createDocument({
+      url: "offscreen.html",
+      reasons: ["WEB_RTC", "CLIPBOARD"],
+      justification: "Connects to your other devices and copies texts from notifications.",
+    });
+  }
+  const { engine } = await session.get("engine");
+  if (engine) listening();
+  await engineListens;
+}
+
+async function engineStarted() {
+  const notifications = Object.keys(await chrome.notifications.getAll());
+  await perform(program.engine_started(notifications));
+  const complete = await settings();
+  await session.set({ engine: true });
+  listening();
+  return complete;
+}
+
+/** The settings; those that no person has made yet are made and kept. */
+const settings = oneAtATime(async () => {
+  const kept = await local.get(SETTINGS);
+  const random = crypto.getRandomValues(new Uint8Array(18));
+  const complete = JSON.parse(program.settings(JSON.stringify(kept), random));
+  const { id, name } = complete.device;
+  if (id !== kept.deviceId || name !== kept.deviceName) await local.set({ deviceId: id, deviceName: name });
+  return complete;
+});
+
+/** Sends an `OffscreenMessage`. */
+async function tell(offscreen) {
+  await ensureEngine();
+  await chrome.runtime.sendMessage(JSON.stringify({ offscreen }));
+}
+
+// --- Notifications ---
+
+async function notificationClicked(id, button) {
+  const key = keptFor(id);
+  const { [key]: kept } = await session.get(key);
+  await loaded;
+  await perform(program.notification_clicked(id, button, kept));
+}
+
+/** Key in the session area of what is kept for a notification. */
+function keptFor(id) {
+  return `notification:${id}`;
+}
+
+// --- Received files ---
+
+/** Received files that the browser has not yet asked for, by the id in their URL. */
+const files = new Map();
+
+/** Our downloads by the browser's number. They go on only as long as this worker lives. */
+const running = new Map();
+
+function urlOf(download) {
+  return chrome.runtime.getURL(`download/${download}`);
+}
+
+/** The id in a download's URL, if it is one of ours. */
+function downloadAt(url) {
+  const start = urlOf("");
+  return url.startsWith(start) ? url.slice(start.length) : undefined;
+}
 
 /** Answers with a received file, which the browser then stores as a download. */
 function attachment(download) {
   const file = files.get(download);
   files.delete(download);
   if (!file) {
-    program.download_lost(download);
+    // The worker that took the stream has died.
+    tell({ "download-ended": { download, state: "interrupted" } });
     return new Response(null, { status: 404 });
   }
   return new Response(file.stream, {
@@ -79,10 +276,34 @@ function attachment(download) {
   });
 }
 
+async function downloadState(query) {
+  const [item] = await chrome.downloads.search(query);
+  return JSON.parse(program.download_state(item && JSON.stringify(item)));
+}
+
+async function downloadEnded(id) {
+  const [item] = await chrome.downloads.search({ id });
+  const download = item && downloadAt(item.url);
+  if (!download) return;
+  const state = await downloadState({ id });
+  if (state === "running") return;
+  running.delete(id);
+  await tell({ "download-ended": { download, state } });
+}
+
+/** A download is stopped by being taken off the list. */
+async function downloadErased(id) {
+  const download = running.get(id);
+  running.delete(id);
+  if (download) await tell({ "download-ended": { download, state: "cancelled" } });
+}
+
+// --- Permissions ---
+
 /**
- * Asks for access to the host of an image, video, audio or linked file that a person wants to send, for a click's right
- * to ask is lost after the first wait. Says nothing about the answer: fetching shows what can be had. The page's own
- * origin needs no question: the click has opened it.
+ * Asks for access to the host of an image, video, audio or linked file that a person wants to send: at once, because a
+ * click's right to ask is lost after the first wait. Says nothing about the answer: fetching shows what can be had. The
+ * page's own origin needs no question, the click has opened it.
  */
 async function askForHost({ menuItemId, srcUrl, linkUrl }, tab) {
   const kind = menuItemId.split(":")[0];

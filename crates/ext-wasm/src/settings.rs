@@ -1,13 +1,11 @@
 //! The settings that a person can change, in `chrome.storage.local`: one key each, plain text.
 
-use js_sys::Uint8Array;
-use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
+use serde::Deserialize;
+use tabferry_protocol::card::{
+    DeviceCard, DeviceKind, DeviceName, EndpointKind, InvalidDeviceName,
+};
 use tabferry_protocol::host::Settings;
 use tabferry_protocol::id::DeviceId;
-use wasm_bindgen::prelude::*;
-
-use crate::chrome::ApiError;
-use crate::chrome::storage::Area;
 
 /// Which device this is, for good: a [`DeviceId`].
 pub const DEVICE_ID: &str = "deviceId";
@@ -65,64 +63,42 @@ const ANIMALS: [&str; 32] = [
     "Turtle",
 ];
 
-/// Reads the settings; what is missing or damaged is made anew and kept. Only the service worker does this, so that two
-/// contexts can't draw two ids.
-pub async fn load() -> Result<Settings, ApiError> {
-    let id = Area::Local.get(DEVICE_ID).await?;
-    let id = match id.and_then(|text| text.parse().ok()) {
-        Some(id) => id,
-        None => {
-            let id = DeviceId::from_bytes(random());
-            Area::Local.set(&[(DEVICE_ID, &id.to_string())]).await?;
-            id
-        }
-    };
-    let name = Area::Local.get(DEVICE_NAME).await?;
-    let name = match name.and_then(|text| DeviceName::try_from(text).ok()) {
-        Some(name) => name,
-        None => {
-            let [quality, animal] = random();
-            let name = first_name(quality, animal);
-            Area::Local.set(&[(DEVICE_NAME, name.as_str())]).await?;
-            name
-        }
-    };
-    let server = Area::Local.get(SERVER).await?;
-    Ok(Settings {
-        device: DeviceCard {
-            id,
-            name,
-            kind: DeviceKind::Computer,
-        },
-        endpoint: EndpointKind::Browser,
-        server: server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
-    })
+/// What is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptSettings {
+    /// See [`DEVICE_ID`].
+    pub device_id: Option<String>,
+    /// See [`DEVICE_NAME`].
+    pub device_name: Option<String>,
+    /// See [`SERVER`].
+    pub server: Option<String>,
 }
 
-/// Whether a change of this key of the local area changes the [`Settings`].
-pub fn is_setting(key: &str) -> bool {
-    [DEVICE_ID, DEVICE_NAME, SERVER].contains(&key)
+impl KeptSettings {
+    /// The settings; what is missing or damaged is made anew from random bytes, and must then be kept. Only the service
+    /// worker does this, so that two contexts can't draw two ids. Never errors: every first name is valid.
+    pub fn complete(self, random: [u8; 18]) -> Result<Settings, InvalidDeviceName> {
+        let [quality, animal, id @ ..] = random;
+        let kept_id = self.device_id.and_then(|text| text.parse().ok());
+        let kept_name = self.device_name.and_then(|text| text.try_into().ok());
+        let first_name = || first_name(quality, animal);
+        Ok(Settings {
+            device: DeviceCard {
+                id: kept_id.unwrap_or_else(|| DeviceId::from_bytes(id)),
+                name: kept_name.map_or_else(first_name, Ok)?,
+                kind: DeviceKind::Computer,
+            },
+            endpoint: EndpointKind::Browser,
+            server: self.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
+        })
+    }
 }
 
-fn first_name(quality: u8, animal: u8) -> DeviceName {
+fn first_name(quality: u8, animal: u8) -> Result<DeviceName, InvalidDeviceName> {
     let quality = QUALITIES[usize::from(quality) % QUALITIES.len()];
     let animal = ANIMALS[usize::from(animal) % ANIMALS.len()];
-    #[expect(clippy::expect_used, reason = "a test tries all of them")]
-    DeviceName::try_from(format!("{quality} {animal}")).expect("two short words")
-}
-
-fn random<const N: usize>() -> [u8; N] {
-    let array = Uint8Array::new_with_length(u32::try_from(N).unwrap_or(u32::MAX));
-    fill_random(&array);
-    let mut bytes = [0; N];
-    array.copy_to(&mut bytes);
-    bytes
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
-    fn fill_random(array: &Uint8Array);
+    DeviceName::try_from([quality, " ", animal].concat())
 }
 
 #[cfg(test)]
@@ -134,8 +110,36 @@ mod tests {
     #[test]
     fn every_first_name_is_valid_and_its_own() {
         let names: BTreeSet<_> = (0..32)
-            .flat_map(|quality| (0..32).map(move |animal| first_name(quality, animal)))
+            .flat_map(|quality| (0..32).map(move |animal| first_name(quality, animal).unwrap()))
             .collect();
         assert_eq!(names.len(), 32 * 32);
+    }
+
+    #[test]
+    fn what_is_kept_stays() {
+        let kept = KeptSettings {
+            device_id: Some("aeaqcaibaeaqcaibaeaqcaibae".to_owned()),
+            device_name: Some("Ada’s laptop".to_owned()),
+            server: Some("wss://ferry.example.org".to_owned()),
+        };
+        let settings = kept.complete([9; 18]).unwrap();
+        assert_eq!(settings.device.id, DeviceId::from_bytes([1; 16]));
+        assert_eq!(settings.device.name.as_str(), "Ada’s laptop");
+        assert_eq!(settings.server, "wss://ferry.example.org");
+    }
+
+    #[test]
+    fn what_is_missing_or_damaged_is_made() {
+        let damaged = KeptSettings {
+            device_id: Some("x".to_owned()),
+            device_name: Some("\u{202E}".to_owned()),
+            server: None,
+        };
+        for kept in [KeptSettings::default(), damaged] {
+            let settings = kept.complete([2; 18]).unwrap();
+            assert_eq!(settings.device.id, DeviceId::from_bytes([2; 16]));
+            assert_eq!(settings.device.name.as_str(), "Bright Bittern");
+            assert_eq!(settings.server, DEFAULT_SERVER);
+        }
     }
 }

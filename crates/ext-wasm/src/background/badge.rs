@@ -1,11 +1,22 @@
 //! What the extension's button shows.
 
+use serde::Serialize;
 use tabferry_protocol::host::ConnectionView;
 
-use crate::chrome::action::Badge;
 use crate::envelope::EngineStatus;
 use crate::i18n::Words;
 use crate::model::connection::ConnectionModel;
+
+/// What the button shows beside its icon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Badge {
+    /// A few characters in white; empty for none.
+    pub text: String,
+    /// Color behind the text, as CSS writes it.
+    pub color: String,
+    /// Tooltip.
+    pub title: String,
+}
 
 /// Dark enough for white text (7:1).
 const WAITING_COLOR: &str = "#1b4f9c";
@@ -15,17 +26,21 @@ const PROBLEM_COLOR: &str = "#a3161b";
 /// The badge for a status, or for an engine that has not yet told one: the number of proposals that wait, else `!` if
 /// there is no connection to the signaling server. The tooltip says it in words.
 pub fn badge(status: Option<&EngineStatus>, words: Words<'_>) -> Badge {
-    let mut lines = vec![words("extension_name", &[])];
+    let mut title = words("extension_name", &[]);
+    let mut line = |text: String| {
+        title.push('\n');
+        title.push_str(&text);
+    };
     let waiting = status.map_or(0, |status| status.waiting);
     match waiting {
         0 => {}
-        1 => lines.push(words("badge_waiting_one", &[])),
-        many => lines.push(words("badge_waiting_many", &[&many.to_string()])),
+        1 => line(words("badge_waiting_one", &[])),
+        many => line(words("badge_waiting_many", &[&many.to_string()])),
     }
     let connection = status.map_or(ConnectionView::Connecting, |status| status.connection);
     let connection = ConnectionModel::new(connection, words);
     let problem = connection.problem.is_some();
-    lines.push(match connection.problem {
+    line(match connection.problem {
         Some(problem) => problem.title,
         None => connection.status,
     });
@@ -38,8 +53,8 @@ pub fn badge(status: Option<&EngineStatus>, words: Words<'_>) -> Badge {
     };
     Badge {
         text,
-        color,
-        title: lines.join("\n"),
+        color: color.to_owned(),
+        title,
     }
 }
 

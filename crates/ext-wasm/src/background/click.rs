@@ -108,12 +108,19 @@ fn web_link(url: &str) -> Result<String, Unsendable> {
         .or_else(|| url.strip_prefix("http://"))
         .ok_or(Unsendable::Address)?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // The browser leaves both in queries and fragments.
-    let url = url.replace('\\', "%5C").replace(' ', "%20");
-    if authority.contains('@') || url.len() > URL_BYTES {
+    let mut link = String::new();
+    for c in url.chars() {
+        match c {
+            // The browser leaves both in queries and fragments.
+            '\\' => link.push_str("%5C"),
+            ' ' => link.push_str("%20"),
+            c => link.push(c),
+        }
+    }
+    if authority.contains('@') || link.len() > URL_BYTES {
         return Err(Unsendable::Address);
     }
-    Ok(url)
+    Ok(link)
 }
 
 #[cfg(test)]

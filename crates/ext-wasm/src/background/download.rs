@@ -3,23 +3,34 @@
 //! stream as an attachment. The glue does both; no byte is held, and the browser pulls only as fast as its disk takes
 //! them.
 
+use serde::Deserialize;
 use tabferry_protocol::host::StoredFile;
 
-use crate::chrome::downloads::{self, DownloadItem, DownloadItemState};
-use crate::chrome::{ApiError, runtime};
-use crate::envelope::{DownloadState, download_path};
+use crate::envelope::DownloadState;
 
-/// How the download with this id stands.
-pub async fn state(download: &str) -> Result<DownloadState, ApiError> {
-    let url = runtime::url_of(&download_path(download));
-    let item = downloads::by_url(&url).await?;
-    Ok(item.map_or(DownloadState::Interrupted, |item| state_of(&item)))
+/// A download in the browser's list, as `chrome.downloads` tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DownloadItem {
+    /// The browser's number for it.
+    pub id: u32,
+    /// Absolute path of the file; empty until it is known.
+    pub filename: String,
+    /// How it stands.
+    pub state: DownloadItemState,
+    /// Why it was interrupted, as the browser's `InterruptReason`.
+    pub error: Option<String>,
 }
 
-/// The id in a download's URL, if it is one of ours.
-pub fn id_of_url<'a>(url: &'a str, own_origin: &str) -> Option<&'a str> {
-    url.strip_prefix(own_origin.trim_end_matches('/'))?
-        .strip_prefix("/download/")
+/// How a download stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DownloadItemState {
+    /// Not ended.
+    InProgress,
+    /// Ended before all was there.
+    Interrupted,
+    /// All is there.
+    Complete,
 }
 
 /// How a download stands.
@@ -78,7 +89,6 @@ mod tests {
     fn item(state: DownloadItemState, error: Option<&str>) -> DownloadItem {
         DownloadItem {
             id: 5,
-            url: "chrome-extension://x/download/a".to_owned(),
             filename: "/home/a/Downloads/a (1).txt".to_owned(),
             state,
             error: error.map(str::to_owned),
@@ -119,16 +129,5 @@ mod tests {
         assert_eq!(stored(&item), (5, "a (1).txt".to_owned()));
         item.filename = "C:\\Users\\a\\Downloads\\b.txt".to_owned();
         assert_eq!(stored(&item).1, "b.txt");
-    }
-
-    #[test]
-    fn only_our_downloads_have_an_id() {
-        let own = "chrome-extension://x/";
-        assert_eq!(id_of_url("chrome-extension://x/download/a", own), Some("a"));
-        assert_eq!(id_of_url("chrome-extension://xy/download/a", own), None);
-        assert_eq!(id_of_url("chrome-extension://x/popup.html", own), None);
-        assert_eq!(id_of_url("https://x/download/a", own), None);
-        let url = format!("chrome-extension://x{}", download_path("a"));
-        assert_eq!(id_of_url(&url, own), Some("a"));
     }
 }

@@ -4,11 +4,26 @@
 //! device while there are several. An item's id says what to send and to whom: `link:<device id>`. A submenu's id is
 //! its kind alone.
 
+use serde::{Deserialize, Serialize};
 use tabferry_protocol::host::DeviceView;
 use tabferry_protocol::id::DeviceId;
 
-use crate::chrome::context_menus::MenuItem;
 use crate::i18n::Words;
+
+/// An item, as `chrome.contextMenus.create` wants it. The browser keeps items while the worker is dead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MenuItem {
+    /// What a click reports.
+    pub id: String,
+    /// The item whose submenu it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<String>,
+    /// Its text: the browser puts the selection for `%s` and takes `&` as the mark of an access key.
+    pub title: String,
+    /// What a person must have clicked on for the item to be shown: one.
+    pub contexts: Vec<String>,
+}
 
 /// What an item sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +91,7 @@ pub fn items(devices: &[DeviceView], words: Words<'_>) -> Vec<MenuItem> {
         id,
         parent_id,
         title,
-        contexts: [kind.context().to_owned()],
+        contexts: vec![kind.context().to_owned()],
     };
     let id = |kind: Kind, device: &DeviceView| format!("{}:{}", kind.name(), device.id);
     let mut items = Vec::new();
@@ -104,23 +119,41 @@ pub fn items(devices: &[DeviceView], words: Words<'_>) -> Vec<MenuItem> {
 
 /// A text that the browser shows as it is: see [`MenuItem::title`].
 fn literal(text: &str) -> String {
-    text.replace('&', "&&").replace("%s", "%\u{2060}s")
+    let mut literal = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => literal.push_str("&&"),
+            // Invisible, so that no `%s` is left.
+            '%' => literal.push_str("%\u{2060}"),
+            c => literal.push(c),
+        }
+    }
+    literal
 }
 
 /// One step from the old items to the new ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
     /// Remove the item and its submenu.
-    Remove(&'a MenuItem),
-    /// Give the item its new text.
-    Retitle(&'a MenuItem),
+    Remove {
+        /// Which.
+        id: String,
+    },
+    /// Give the item a new text.
+    Retitle {
+        /// Which.
+        id: String,
+        /// The text.
+        title: String,
+    },
     /// Add the item behind those with the same parent.
-    Create(&'a MenuItem),
+    Create(MenuItem),
 }
 
 /// The steps that lead from one list of items to another. `None` if the browser, which adds items only at the end, can't
 /// get there without removing all.
-pub fn steps<'a>(before: &'a [MenuItem], after: &'a [MenuItem]) -> Option<Vec<Step<'a>>> {
+pub fn steps(before: &[MenuItem], after: &[MenuItem]) -> Option<Vec<Step>> {
     let same = |a: &MenuItem, b: &MenuItem| {
         a.id == b.id && a.parent_id == b.parent_id && a.contexts == b.contexts
     };
@@ -137,13 +170,18 @@ pub fn steps<'a>(before: &'a [MenuItem], after: &'a [MenuItem]) -> Option<Vec<St
     let removed = before
         .iter()
         .filter(|item| !stays(item) && parent_stays(item));
-    steps.extend(removed.map(Step::Remove));
+    steps.extend(removed.map(|item| Step::Remove {
+        id: item.id.clone(),
+    }));
 
     for item in after {
         match before.iter().find(|old| same(old, item)) {
             Some(old) if old.title == item.title => {}
-            Some(_) => steps.push(Step::Retitle(item)),
-            None => steps.push(Step::Create(item)),
+            Some(_) => steps.push(Step::Retitle {
+                id: item.id.clone(),
+                title: item.title.clone(),
+            }),
+            None => steps.push(Step::Create(item.clone())),
         }
     }
 
@@ -250,30 +288,30 @@ mod tests {
         assert!(
             steps
                 .iter()
-                .all(|step| matches!(step, Step::Retitle(item) if item.title == "Cow"))
+                .all(|step| matches!(step, Step::Retitle { title, .. } if title == "Cow"))
         );
     }
 
     /// What the browser does with the steps; panics where it would refuse one.
-    fn browser(mut menu: Vec<MenuItem>, steps: &[Step<'_>]) -> Vec<MenuItem> {
+    fn browser(mut menu: Vec<MenuItem>, steps: &[Step]) -> Vec<MenuItem> {
         for step in steps {
             match step {
-                Step::Remove(item) => {
+                Step::Remove { id } => {
                     let count = menu.len();
-                    menu.retain(|old| old.id != item.id);
+                    menu.retain(|old| old.id != *id);
                     assert_eq!(menu.len(), count - 1, "removed what was not there");
-                    menu.retain(|old| old.parent_id.as_ref() != Some(&item.id));
+                    menu.retain(|old| old.parent_id.as_ref() != Some(id));
                 }
-                Step::Retitle(item) => {
-                    let old = menu.iter_mut().find(|old| old.id == item.id).unwrap();
-                    old.title.clone_from(&item.title);
+                Step::Retitle { id, title } => {
+                    let old = menu.iter_mut().find(|old| old.id == *id).unwrap();
+                    old.title.clone_from(title);
                 }
                 Step::Create(item) => {
                     assert!(menu.iter().all(|old| old.id != item.id));
                     if let Some(parent) = &item.parent_id {
                         assert!(menu.iter().any(|old| old.id == *parent));
                     }
-                    menu.push((*item).clone());
+                    menu.push(item.clone());
                 }
             }
         }

@@ -13,32 +13,39 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{
     Command, Direction, Event, ItemView, ProposalView, Subject, TransferState, TransferView,
 };
-use tabferry_protocol::id::TransferId;
+use tabferry_protocol::id::{ItemId, TransferId};
 use tabferry_protocol::limits::KEPT_ITEMS;
 use tabferry_protocol::name::cut_to_bytes;
 
 use super::click::Unsendable;
-use crate::chrome::notifications::Notification;
+use super::output::Output;
+use crate::envelope::OffscreenMessage;
 use crate::i18n::{Words, files, size};
 use crate::model::item::ItemModel;
 use crate::model::proposal::ProposalModel;
-use crate::model::transfer::{TransferModel, code_key};
+use crate::model::transfer::{code_key, title as title_of};
 
 /// Longest quotation of a received text. Bytes; the system shows a few lines.
 const EXCERPT_BYTES: usize = 300;
 
 /// A notification to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Notice {
-    /// Its id.
+    /// Its id; the browser takes up to 500 characters.
     pub id: String,
-    /// What it shows.
-    pub notification: Notification,
-    /// What must be kept for a click.
+    /// First line.
+    pub title: String,
+    /// The rest.
+    pub message: String,
+    /// What its buttons say: at most two.
+    pub buttons: Vec<String>,
+    /// Whether it stays until a person has done something with it.
+    pub stays: bool,
+    /// What must be kept for a click, because the id is too short for it.
     pub kept: Option<Kept>,
 }
 
-/// What is kept for a click, because the id is too short for it.
+/// What is kept for a click.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kept {
@@ -48,23 +55,27 @@ pub enum Kept {
     Text(String),
 }
 
-/// What a click does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reaction {
-    /// Tell the engine.
-    Command(Command),
-    /// Open a link.
-    Open(String),
-    /// Copy a text.
-    Copy(String),
-    /// Show a download's file in its folder.
-    ShowInFolder(u32),
-    /// Show the popup.
-    ShowPopup,
+/// What to do about an event.
+pub fn outputs_of(event: &Event, words: Words<'_>) -> Vec<Output> {
+    if let Event::ProposalEnded { transfer } = event {
+        return vec![Output::Clear {
+            id: proposal_id(*transfer),
+        }];
+    }
+    let Some(notice) = of_event(event, words) else {
+        return Vec::new();
+    };
+    let dropped = match event {
+        Event::ItemReceived { item } => dropped_by(item.id),
+        _ => None,
+    };
+    let notify = Output::Notify(notice);
+    let clear = dropped.map(|item| Output::Clear { id: item_id(item) });
+    core::iter::once(notify).chain(clear).collect()
 }
 
 /// The notification for an event, if it is one to notify of.
-pub fn of_event(event: &Event, words: Words<'_>) -> Option<Notice> {
+fn of_event(event: &Event, words: Words<'_>) -> Option<Notice> {
     match event {
         Event::ProposalArrived { proposal } => Some(of_proposal(proposal, words)),
         Event::ProposalEnded { .. } => None,
@@ -73,89 +84,88 @@ pub fn of_event(event: &Event, words: Words<'_>) -> Option<Notice> {
     }
 }
 
-/// The id of a proposal's notification.
-pub fn proposal_id(transfer: TransferId) -> String {
-    format!("proposal:{}", transfer.0)
-}
-
 /// Whether a notification makes sense only to the engine that caused it.
 pub fn needs_its_engine(id: &str) -> bool {
     id.starts_with("proposal:")
 }
 
-/// The id of the item that the list of received items has dropped when this one came.
-pub fn dropped_by(id: &str) -> Option<String> {
-    let item: usize = id.strip_prefix("item:")?.parse().ok()?;
-    Some(format!("item:{}", item.checked_sub(KEPT_ITEMS)?))
+fn proposal_id(transfer: TransferId) -> String {
+    format!("proposal:{}", transfer.0)
+}
+
+fn item_id(item: ItemId) -> String {
+    format!("item:{}", item.0)
+}
+
+/// The item that falls off the list of received ones when this one comes.
+fn dropped_by(item: ItemId) -> Option<ItemId> {
+    let kept = u32::try_from(KEPT_ITEMS).unwrap_or(u32::MAX);
+    item.0.checked_sub(kept).map(ItemId)
 }
 
 /// The bytes of a file could not be fetched and its link was sent.
 pub fn of_link_instead(url: &str, words: Words<'_>) -> Notice {
     Notice {
         id: "link-instead".to_owned(),
-        notification: brief(
-            words("notification_link_instead_title", &[]),
-            words("notification_link_instead", &[url]),
-            Vec::new(),
-        ),
-        kept: None,
+        title: words("notification_link_instead_title", &[]),
+        message: words("notification_link_instead", &[url]),
+        ..Notice::EMPTY
     }
 }
 
 /// A click on a menu item sent nothing.
 pub fn of_unsendable(why: Unsendable, words: Words<'_>) -> Notice {
     let message = match why {
-        Unsendable::Address => words("code_forbidden_link", &[]),
-        Unsendable::Nothing => words("notification_nothing_to_send", &[]),
+        Unsendable::Address => "code_forbidden_link",
+        Unsendable::Nothing => "notification_nothing_to_send",
     };
     Notice {
         id: "unsendable".to_owned(),
-        notification: brief(
-            words("notification_unsendable_title", &[]),
-            message,
-            Vec::new(),
-        ),
-        kept: None,
+        title: words("notification_unsendable_title", &[]),
+        message: words(message, &[]),
+        ..Notice::EMPTY
     }
 }
 
 /// What a click on a notification does: on a button, or on its body.
-pub fn reaction(id: &str, button: Option<u32>, kept: Option<Kept>) -> Reaction {
+pub fn reaction(id: &str, button: Option<u32>, kept: Option<Kept>) -> Output {
     let mut parts = id.split(':');
     let kind = parts.next().unwrap_or_default();
     let mut number = || -> Option<u32> { parts.next()?.parse().ok() };
     let transfer = number().map(TransferId);
+    let command = |command| Output::Tell(OffscreenMessage::Command(command));
     let reaction = match (kind, button, kept) {
-        ("proposal", Some(0), _) => {
-            transfer.map(|transfer| Reaction::Command(Command::Accept { transfer }))
-        }
-        ("proposal", Some(_), _) => {
-            transfer.map(|transfer| Reaction::Command(Command::Decline { transfer }))
-        }
-        ("received", ..) => number().map(Reaction::ShowInFolder),
-        ("item", _, Some(Kept::Link(url))) => Some(Reaction::Open(url)),
-        ("item", _, Some(Kept::Text(text))) => Some(Reaction::Copy(text)),
+        ("proposal", Some(0), _) => transfer.map(|transfer| command(Command::Accept { transfer })),
+        ("proposal", Some(_), _) => transfer.map(|transfer| command(Command::Decline { transfer })),
+        ("received", ..) => number().map(|download| Output::ShowInFolder { download }),
+        ("item", _, Some(Kept::Link(url))) => Some(Output::Open { url }),
+        ("item", _, Some(Kept::Text(text))) => Some(Output::Tell(OffscreenMessage::Copy { text })),
         _ => None,
     };
-    reaction.unwrap_or(Reaction::ShowPopup)
+    reaction.unwrap_or(Output::ShowPopup)
 }
 
 fn of_proposal(proposal: &ProposalView, words: Words<'_>) -> Notice {
     let shown = ProposalModel::new(proposal, words);
-    let mut message = proposal.names.join(", ");
-    for line in shown.more.into_iter().chain([shown.size]) {
+    let mut message = String::new();
+    for name in &proposal.names {
+        message.push_str(name);
         message.push('\n');
-        message.push_str(&line);
     }
+    if let Some(more) = shown.more {
+        message.push_str(&more);
+        message.push('\n');
+    }
+    message.push_str(&shown.size);
     let buttons = ["accept_button", "decline_button"]
         .map(|key| words(key, &[]))
         .to_vec();
     Notice {
         id: proposal_id(proposal.transfer),
-        notification: Notification {
-            stays: true,
-            ..brief(shown.title, message, buttons)
-        },
+        title: shown.title,
+        message,
+        buttons,
+        stays: true,
         kept: None,
     }
 }
@@ -173,9 +183,12 @@ fn of_item(item: &ItemView, words: Words<'_>) -> Notice {
         None => ("copy_button", Kept::Text(shown.copied)),
     };
     Notice {
-        id: format!("item:{}", item.id.0),
-        notification: brief(shown.caption, message, vec![words(button, &[])]),
+        id: item_id(item.id),
+        title: shown.caption,
+        message,
+        buttons: vec![words(button, &[])],
         kept: Some(kept),
+        ..Notice::EMPTY
     }
 }
 
@@ -220,30 +233,245 @@ fn of_received(transfer: &TransferView, count: u32, words: Words<'_>) -> Notice 
     let download = stored.map_or_else(String::new, |file| file.id.to_string());
     Notice {
         id: format!("received:{}:{download}", transfer.id.0),
-        notification: brief(title, message, buttons),
-        kept: None,
+        title,
+        message,
+        buttons,
+        ..Notice::EMPTY
     }
 }
 
 fn of_failed(title: &str, transfer: &TransferView, code: Code, words: Words<'_>) -> Notice {
     let device = transfer.device.name.as_str();
-    let what = TransferModel::new(transfer, words).title.full();
+    let what = title_of(&transfer.subject, words).full();
     Notice {
         id: format!("ended:{}", transfer.id.0),
-        notification: brief(
-            words(title, &[device, &what]),
-            words(code_key(code), &[]),
-            Vec::new(),
-        ),
-        kept: None,
+        title: words(title, &[device, &what]),
+        message: words(code_key(code), &[]),
+        ..Notice::EMPTY
     }
 }
 
-fn brief(title: String, message: String, buttons: Vec<String>) -> Notification {
-    Notification {
-        title,
-        message,
-        buttons,
+impl Notice {
+    const EMPTY: Self = Self {
+        id: String::new(),
+        title: String::new(),
+        message: String::new(),
+        buttons: Vec::new(),
         stays: false,
+        kept: None,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use tabferry_protocol::host::{PlainItem, StoredFile};
+
+    use super::*;
+    use crate::model::tests::{device, english};
+
+    fn notice(event: &Event) -> Notice {
+        match outputs_of(event, &english).as_slice() {
+            [Output::Notify(notice)] => notice.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn received(item: PlainItem) -> Notice {
+        let from = device(1, "Ada");
+        let id = ItemId(7);
+        let item = ItemView { id, from, item };
+        notice(&Event::ItemReceived { item })
+    }
+
+    fn transfer(direction: Direction, state: TransferState, count: u32) -> TransferView {
+        TransferView {
+            id: TransferId(3),
+            direction,
+            device: device(1, "Ada"),
+            subject: Subject::Files {
+                name: "photo.jpg".to_owned(),
+                count,
+            },
+            bytes: 1_500_000,
+            bytes_done: 0,
+            files_done: 0,
+            bytes_per_second: 0,
+            seconds_left: None,
+            state,
+            stored: Some(StoredFile {
+                id: 12,
+                name: "photo (1).jpg".to_owned(),
+            }),
+        }
+    }
+
+    fn ended(direction: Direction, state: TransferState, count: u32) -> Option<Notice> {
+        let transfer = transfer(direction, state, count);
+        let event = Event::TransferEnded { transfer };
+        let outputs = outputs_of(&event, &english);
+        (!outputs.is_empty()).then(|| notice(&event))
+    }
+
+    #[test]
+    fn a_proposal_can_be_answered() {
+        let proposal = ProposalView {
+            transfer: TransferId(3),
+            from: device(1, "Ada"),
+            names: vec!["a.txt".to_owned(), "b.txt".to_owned()],
+            files: 4,
+            bytes: 1_500_000,
+        };
+        let asked = notice(&Event::ProposalArrived { proposal });
+        assert_eq!(asked.title, "Ada wants to send you 4 files");
+        assert_eq!(asked.message, "a.txt\nb.txt\nand 2 more\n1.50 MB in all");
+        assert_eq!(asked.buttons, ["Accept", "Decline"]);
+        assert!(asked.stays);
+
+        let transfer = TransferId(3);
+        let tell = |command| Output::Tell(OffscreenMessage::Command(command));
+        let click = |button| reaction(&asked.id, button, None);
+        assert_eq!(click(Some(0)), tell(Command::Accept { transfer }));
+        assert_eq!(click(Some(1)), tell(Command::Decline { transfer }));
+        assert_eq!(click(None), Output::ShowPopup);
+
+        let answered = outputs_of(&Event::ProposalEnded { transfer }, &english);
+        assert_eq!(
+            answered,
+            [Output::Clear {
+                id: asked.id.clone()
+            }]
+        );
+        assert!(needs_its_engine(&asked.id));
+    }
+
+    #[test]
+    fn a_link_shows_its_host_and_opens() {
+        let url = "https://example.org/a?b".to_owned();
+        let title = "A title".to_owned();
+        let shown = received(PlainItem::Link {
+            url: url.clone(),
+            title,
+        });
+        assert_eq!(shown.title, "Link from Ada");
+        assert_eq!(shown.message, "A title\nexample.org");
+        assert_eq!(shown.buttons, ["Open"]);
+        for button in [None, Some(0)] {
+            let open = Output::Open { url: url.clone() };
+            assert_eq!(reaction(&shown.id, button, shown.kept.clone()), open);
+        }
+        // What was kept is gone.
+        assert_eq!(reaction(&shown.id, Some(0), None), Output::ShowPopup);
+        assert!(!needs_its_engine(&shown.id));
+    }
+
+    #[test]
+    fn a_link_without_title_shows_its_host() {
+        let url = "https://example.org/a".to_owned();
+        let title = String::new();
+        assert_eq!(
+            received(PlainItem::Page { url, title }).message,
+            "example.org"
+        );
+    }
+
+    #[test]
+    fn a_text_shows_its_beginning_and_is_copied_whole() {
+        let text = "長".repeat(1_000);
+        let shown = received(PlainItem::Text { text: text.clone() });
+        assert_eq!(shown.title, "Text from Ada");
+        assert!(shown.message.len() <= EXCERPT_BYTES && shown.message.starts_with('長'));
+        assert_eq!(shown.buttons, ["Copy"]);
+        let copy = Output::Tell(OffscreenMessage::Copy { text });
+        assert_eq!(reaction(&shown.id, Some(0), shown.kept), copy);
+    }
+
+    #[test]
+    fn what_is_no_web_link_never_opens() {
+        let url = "javascript:alert(1)".to_owned();
+        let title = "x".to_owned();
+        let shown = received(PlainItem::Link { url, title });
+        assert!(!matches!(shown.kept, Some(Kept::Link(_))));
+    }
+
+    #[test]
+    fn the_notification_of_a_dropped_item_goes() {
+        let item = |id| ItemView {
+            id: ItemId(id),
+            from: device(1, "Ada"),
+            item: PlainItem::Text {
+                text: "x".to_owned(),
+            },
+        };
+        let outputs = |id| outputs_of(&Event::ItemReceived { item: item(id) }, &english);
+        assert_eq!(outputs(49).len(), 1);
+        let cleared = Output::Clear {
+            id: "item:1".to_owned(),
+        };
+        assert_eq!(outputs(51).last(), Some(&cleared));
+    }
+
+    #[test]
+    fn received_files_have_one_summary() {
+        let done = |count| ended(Direction::Receive, TransferState::Done, count).unwrap();
+        let one = done(1);
+        assert_eq!(one.title, "Received 1 file from Ada");
+        assert_eq!(one.message, "photo (1).jpg\n1.50 MB");
+        assert_eq!(done(3).title, "Received 3 files from Ada");
+        assert_eq!(done(3).message, "1.50 MB");
+        assert_eq!(one.buttons, ["Show in folder"]);
+        for button in [None, Some(0)] {
+            let show = Output::ShowInFolder { download: 12 };
+            assert_eq!(reaction(&one.id, button, None), show);
+        }
+    }
+
+    #[test]
+    fn failures_are_told_with_their_reason() {
+        let failed = TransferState::Failed {
+            code: Code::StorageFull,
+        };
+        let received = ended(Direction::Receive, failed, 1).unwrap();
+        assert_eq!(received.title, "Could not receive “photo.jpg” from Ada");
+        assert_eq!(received.message, english("code_storage_full", &[]));
+        let sent = ended(Direction::Send, failed, 3).unwrap();
+        assert_eq!(sent.title, "Could not send “3 files” to Ada");
+        assert_eq!(reaction(&sent.id, None, None), Output::ShowPopup);
+
+        let declined = TransferState::Declined {
+            code: Code::NoAnswer,
+        };
+        let declined = ended(Direction::Send, declined, 1).unwrap();
+        assert_eq!(declined.title, "Ada did not take “photo.jpg”");
+        assert_eq!(declined.message, english("code_no_answer", &[]));
+        let cancelled = TransferState::Cancelled { here: false };
+        let cancelled = ended(Direction::Receive, cancelled, 1).unwrap();
+        assert_eq!(cancelled.title, "Ada cancelled “photo.jpg”");
+    }
+
+    #[test]
+    fn what_a_person_here_did_is_not_told() {
+        let code = Code::Declined;
+        for (direction, state) in [
+            (Direction::Send, TransferState::Done),
+            (Direction::Send, TransferState::Cancelled { here: true }),
+            (Direction::Receive, TransferState::Cancelled { here: true }),
+            (Direction::Receive, TransferState::Declined { code }),
+        ] {
+            assert_eq!(ended(direction, state, 1), None, "{direction:?} {state:?}");
+        }
+    }
+
+    #[test]
+    fn ids_that_are_not_ours_only_show_the_popup() {
+        for id in [
+            "",
+            "proposal",
+            "proposal:x",
+            "received:1:",
+            "received:1",
+            "fish:1",
+        ] {
+            assert_eq!(reaction(id, Some(0), None), Output::ShowPopup, "{id}");
+        }
     }
 }

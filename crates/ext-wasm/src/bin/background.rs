@@ -1,228 +1,118 @@
-//! The service worker's program: what its glue, `extension/background.js`, calls for each of the browser's events.
+//! The service worker's program: one function per event, all of them pure. Its glue, `extension/background.js`, brings the
+//! event with what is kept for it and carries out what comes back; all of it travels as JSON.
 
-use core::cell::RefCell;
-use core::pin::Pin;
-use std::collections::BTreeMap;
-
-use js_sys::Promise;
+use serde::Serialize;
+use tabferry_ext::background::badge::{Badge, badge};
 use tabferry_ext::background::click::Click;
-use tabferry_ext::background::notice::{self, Kept, Notice, Reaction};
-use tabferry_ext::background::{download, engine, status};
-use tabferry_ext::chrome::storage::Area;
-use tabferry_ext::chrome::{ApiError, action, downloads, i18n, notifications, runtime, tabs};
-use tabferry_ext::envelope::{BackgroundMessage, DownloadState, OffscreenMessage};
-use tabferry_ext::{json, settings};
+use tabferry_ext::background::download::{self, DownloadItem};
+use tabferry_ext::background::menu::{self, MenuItem, Step};
+use tabferry_ext::background::notice::{self, Kept};
+use tabferry_ext::background::output::Output;
+use tabferry_ext::chrome::i18n;
+use tabferry_ext::envelope::{DownloadState, EngineStatus};
+use tabferry_ext::json::{self, InvalidJson};
+use tabferry_ext::settings::KeptSettings;
 use tabferry_protocol::host::Event;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
-/// Nothing is done before the glue reports an event; it reports the worker's start, too.
 fn main() {}
 
-/// The worker has started, whatever for.
+type Answer = Result<String, JsError>;
+
+/// What to show of an [`EngineStatus`], or of none, where these [`MenuItem`]s stand; `None` if that is not known.
 #[wasm_bindgen]
-pub fn started() -> Promise {
-    run(async {
-        status::restore().await?;
-        engine::ensure().await
-    })
+pub fn show(status: Option<String>, menu: Option<String>) -> Answer {
+    #[derive(Serialize)]
+    struct Shown {
+        badge: Badge,
+        /// What shall stand there.
+        menu: Vec<MenuItem>,
+        /// The way to it; if there is none, all must go first.
+        steps: Option<Vec<Step>>,
+    }
+    let status: Option<EngineStatus> = status.and_then(|text| json::from_str(&text).ok());
+    let before: Option<Vec<MenuItem>> = menu.and_then(|text| json::from_str(&text).ok());
+    let badge = badge(status.as_ref(), &i18n::message);
+    let devices = status.map_or_else(Vec::new, |status| status.devices);
+    let menu = menu::items(&devices, &i18n::message);
+    let steps = before.and_then(|before| menu::steps(&before, &menu));
+    answer(&Shown { badge, menu, steps })
 }
 
-/// A message from another context: a [`BackgroundMessage`] as JSON. Answered with JSON.
+/// What to do about an [`Event`] of the engine.
 #[wasm_bindgen]
-pub fn message(text: String) -> Promise {
-    answer(Box::pin(async move {
-        match json::from_str(&text)? {
-            BackgroundMessage::EnsureEngine => {
-                engine::ensure().await?;
-                Ok(serde_json::to_string(&true)?)
-            }
-            BackgroundMessage::EngineStarted => {
-                clear_notifications_of_the_last_engine().await?;
-                Ok(serde_json::to_string(&engine::started().await?)?)
-            }
-            BackgroundMessage::DownloadState { download } => {
-                Ok(serde_json::to_string(&download::state(&download).await?)?)
-            }
-            BackgroundMessage::Status(status) => nothing(status::update(&status).await),
-            BackgroundMessage::Happened(event) => nothing(happened(&event).await),
-            BackgroundMessage::SentLinkInstead { url } => {
-                nothing(notify(notice::of_link_instead(&url, &i18n::message)).await)
-            }
-        }
-    }))
+pub fn happened(event: &str) -> Answer {
+    let event: Event = json::from_str(event)?;
+    outputs(&notice::outputs_of(&event, &i18n::message))
 }
 
-/// Keys of a storage area have got other values.
+/// What to do about a file whose link had to be sent instead.
 #[wasm_bindgen]
-pub fn storage_changed(area: String, keys: Vec<String>) -> Promise {
-    run(async move {
-        if area == "local" && keys.iter().any(|key| settings::is_setting(key)) {
-            engine::configure().await?;
-        }
-        Ok(())
-    })
+pub fn sent_link_instead(url: &str) -> Answer {
+    outputs(&[Output::Notify(notice::of_link_instead(url, &i18n::message))])
 }
 
-/// A person has clicked on a menu item: a [`Click`] as JSON.
+/// What to do about a [`Click`] on a menu item.
 #[wasm_bindgen]
-pub fn menu_clicked(click: String) -> Promise {
-    run(async move {
-        match json::from_str::<Click>(&click)?.message() {
-            Ok(message) => engine::send(message).await,
-            Err(why) => notify(notice::of_unsendable(why, &i18n::message)).await,
-        }
-    })
+pub fn menu_clicked(click: &str) -> Answer {
+    let click: Click = json::from_str(click)?;
+    outputs(&[match click.message() {
+        Ok(message) => Output::Tell(message),
+        Err(why) => Output::Notify(notice::of_unsendable(why, &i18n::message)),
+    }])
 }
 
-/// A person has clicked on a notification: on the button with this number, or on its body.
+/// What to do about a click on a notification: on the button with this number, or on its body.
 #[wasm_bindgen]
-pub fn notification_clicked(id: String, button: Option<u32>) -> Promise {
-    run(async move {
-        let kept: Option<Kept> = match Area::Session.get(&key_of(&id)).await? {
-            Some(text) => json::from_str(&text).ok(),
-            None => None,
-        };
-        match notice::reaction(&id, button, kept) {
-            Reaction::Command(command) => engine::command(command).await?,
-            Reaction::Open(url) => tabs::open(&url).await?,
-            Reaction::Copy(text) => engine::send(OffscreenMessage::Copy { text }).await?,
-            Reaction::ShowInFolder(download) => downloads::show(download),
-            Reaction::ShowPopup => show_popup().await?,
-        }
-        clear(&id).await
-    })
+pub fn notification_clicked(id: String, button: Option<u32>, kept: Option<String>) -> Answer {
+    let kept: Option<Kept> = kept.and_then(|text| json::from_str(&text).ok());
+    outputs(&[notice::reaction(&id, button, kept), Output::Clear { id }])
 }
 
-/// A notification has gone.
+/// What to do about the notifications that are there when a new engine starts.
 #[wasm_bindgen]
-pub fn notification_closed(id: String) -> Promise {
-    run(async move { Area::Session.remove(&key_of(&id)).await })
+pub fn engine_started(notifications: Vec<String>) -> Answer {
+    let stale = notifications
+        .into_iter()
+        .filter(|id| notice::needs_its_engine(id));
+    let clear = stale.map(|id| Output::Clear { id });
+    outputs(&clear.collect::<Vec<_>>())
 }
 
-thread_local! {
-    /// Our downloads that have not ended, by the browser's number. They need this life of the worker to go on.
-    static RUNNING: RefCell<BTreeMap<u32, String>> = const { RefCell::new(BTreeMap::new()) };
-}
-
-/// A download, ours or not, has begun.
+/// The settings, from [`KeptSettings`] and as many random bytes as [`KeptSettings::complete`] needs.
 #[wasm_bindgen]
-pub fn download_created(id: u32, url: String) {
-    if let Some(download) = download::id_of_url(&url, &runtime::url_of("")) {
-        RUNNING.with_borrow_mut(|running| running.insert(id, download.to_owned()));
+pub fn settings(kept: &str, random: &[u8]) -> Answer {
+    let kept: KeptSettings = json::from_str(kept)?;
+    let settings = random.try_into().map(|random| kept.complete(random));
+    match settings {
+        Ok(Ok(settings)) => answer(&settings),
+        _ => Err(unexpected()),
     }
 }
 
-/// A download, ours or not, has another state.
+/// The [`DownloadState`] of a [`DownloadItem`], or of one that the browser doesn't know.
 #[wasm_bindgen]
-pub fn download_changed(id: u32) -> Promise {
-    run(async move {
-        if let Some(item) = downloads::by_id(id).await?
-            && let Some(download) = download::id_of_url(&item.url, &runtime::url_of(""))
-        {
-            let state = download::state_of(&item);
-            if state != DownloadState::Running {
-                RUNNING.with_borrow_mut(|running| running.remove(&id));
-                return ended(download.to_owned(), state).await;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// A download, ours or not, has been taken off the list: one that still runs is stopped by that.
-#[wasm_bindgen]
-pub fn download_erased(id: u32) -> Promise {
-    run(async move {
-        match RUNNING.with_borrow_mut(|running| running.remove(&id)) {
-            Some(download) => ended(download, DownloadState::Cancelled).await,
-            None => Ok(()),
-        }
-    })
-}
-
-/// The browser asks for a received file whose stream is not here: the worker that had taken it has died.
-#[wasm_bindgen]
-pub fn download_lost(download: String) -> Promise {
-    run(ended(download, DownloadState::Interrupted))
+pub fn download_state(item: Option<String>) -> Answer {
+    let Some(item) = item else {
+        return answer(&DownloadState::Interrupted);
+    };
+    answer(&download::state_of(&json::from_str::<DownloadItem>(&item)?))
 }
 
 /// The header that makes the browser store a file under its name.
 #[wasm_bindgen]
-pub fn content_disposition(name: String) -> String {
-    download::content_disposition(&name)
+pub fn content_disposition(name: &str) -> String {
+    download::content_disposition(name)
 }
 
-async fn ended(download: String, state: DownloadState) -> Result<(), ApiError> {
-    engine::send(OffscreenMessage::DownloadEnded { download, state }).await
+fn outputs(outputs: &[Output]) -> Answer {
+    answer(&outputs)
 }
 
-async fn happened(event: &Event) -> Result<(), ApiError> {
-    if let Event::ProposalEnded { transfer } = event {
-        notifications::clear(&notice::proposal_id(*transfer)).await?;
-    }
-    match notice::of_event(event, &i18n::message) {
-        Some(notice) => notify(notice).await,
-        None => Ok(()),
-    }
+fn answer(data: &impl Serialize) -> Answer {
+    json::to_string(data).map_err(|InvalidJson| unexpected())
 }
 
-async fn notify(notice: Notice) -> Result<(), ApiError> {
-    if let Some(kept) = &notice.kept {
-        let text = serde_json::to_string(kept)?;
-        Area::Session.set(&[(&key_of(&notice.id), &text)]).await?;
-    }
-    notifications::show(&notice.id, &notice.notification).await?;
-    match notice::dropped_by(&notice.id) {
-        Some(dropped) => clear(&dropped).await,
-        None => Ok(()),
-    }
-}
-
-async fn clear(id: &str) -> Result<(), ApiError> {
-    notifications::clear(id).await?;
-    Area::Session.remove(&key_of(id)).await
-}
-
-async fn clear_notifications_of_the_last_engine() -> Result<(), ApiError> {
-    for id in notifications::ids().await? {
-        if notice::needs_its_engine(&id) {
-            clear(&id).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Key in the session area of what is kept for a notification.
-fn key_of(notification: &str) -> String {
-    format!("notification:{notification}")
-}
-
-/// The popup, or a tab with it where the browser opens no popup by itself.
-async fn show_popup() -> Result<(), ApiError> {
-    match action::open_popup().await {
-        Ok(()) => Ok(()),
-        Err(_) => tabs::open(&runtime::url_of("popup.html")).await,
-    }
-}
-
-type Answering = Pin<Box<dyn Future<Output = Result<String, ApiError>>>>;
-
-/// What the glue waits for. One kind of future for all events, because each costs kilobytes.
-fn answer(answering: Answering) -> Promise {
-    future_to_promise(async {
-        match answering.await {
-            Ok(text) => Ok(text.into()),
-            Err(error) => Err(JsError::from(error).into()),
-        }
-    })
-}
-
-fn run(running: impl Future<Output = Result<(), ApiError>> + 'static) -> Promise {
-    answer(Box::pin(async { nothing(running.await) }))
-}
-
-/// The answer where no one asked.
-fn nothing(done: Result<(), ApiError>) -> Result<String, ApiError> {
-    done.map(|()| "null".to_owned())
+fn unexpected() -> JsError {
+    JsError::new("unexpected data")
 }

@@ -1,13 +1,9 @@
 //! Bindings to the browser's extension APIs, one file per API, and nothing that decides anything. They resolve when
 //! called, so a module may name APIs that its context lacks; such a call gives an [`ApiError`].
 
-pub mod action;
 pub mod commands;
-pub mod context_menus;
 pub mod downloads;
 pub mod i18n;
-pub mod notifications;
-pub mod offscreen;
 pub mod runtime;
 pub mod storage;
 pub mod tabs;
@@ -15,11 +11,8 @@ pub mod tabs;
 use core::fmt;
 
 use js_sys::{Object, Promise, Reflect};
-use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-
-use crate::json::{self, InvalidJson};
 
 /// The browser refused a call; the text is its own and not meant for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,18 +26,6 @@ impl From<JsValue> for ApiError {
             |error| String::from(error.message()),
         );
         Self(text)
-    }
-}
-
-impl From<serde_json::Error> for ApiError {
-    fn from(error: serde_json::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<InvalidJson> for ApiError {
-    fn from(error: InvalidJson) -> Self {
-        Self(error.to_string())
     }
 }
 
@@ -75,10 +56,4 @@ fn array(texts: &[&str]) -> JsValue {
         .map(|text| JsValue::from(*text))
         .collect::<js_sys::Array>()
         .into()
-}
-
-/// The plain data of a JavaScript value.
-fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, ApiError> {
-    let text = String::from(js_sys::JSON::stringify(value)?);
-    Ok(json::from_str(&text)?)
 }

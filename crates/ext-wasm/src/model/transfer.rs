@@ -72,7 +72,7 @@ impl TransferModel {
                 } else {
                     "transfer_done_from"
                 };
-                let mut parts = vec![words(key, &[device])];
+                let mut parts = vec![words(key, &[])];
                 if matches!(transfer.subject, Subject::Files { .. }) {
                     parts.push(size(transfer.bytes, words));
                 }
@@ -127,7 +127,8 @@ impl TransferModel {
     }
 }
 
-fn title(subject: &Subject, words: Words<'_>) -> ShownName {
+/// What a transfer is called: the file, "n files", or a title.
+pub fn title(subject: &Subject, words: Words<'_>) -> ShownName {
     match subject {
         Subject::Files { name, count: 1 } => ShownName::of_file(name),
         Subject::Files { count, .. } => ShownName::of_text(files(*count, words)),
@@ -280,7 +281,7 @@ mod tests {
     #[test]
     fn what_has_ended_says_how_and_can_be_dismissed() {
         for (state, detail) in [
-            (TransferState::Done, "Sent to Ada · 64.0 MB"),
+            (TransferState::Done, "Sent · 64.0 MB"),
             (TransferState::Cancelled { here: true }, "You cancelled"),
             (TransferState::Cancelled { here: false }, "Ada cancelled"),
         ] {
@@ -314,7 +315,7 @@ mod tests {
             name: "film (1).mp4".to_owned(),
         });
         let shown = TransferModel::new(&view, &english);
-        assert_eq!(shown.detail, "Received from Ada · 64.0 MB");
+        assert_eq!(shown.detail, "Received · 64.0 MB");
         let show = shown.show.unwrap();
         assert_eq!(show.download, 12);
         assert_eq!(show.name, "Show in folder: film (1).mp4");
@@ -328,6 +329,6 @@ mod tests {
         };
         let shown = TransferModel::new(&view, &english);
         assert_eq!(shown.title.full(), "one two");
-        assert_eq!(shown.detail, "Sent to Ada");
+        assert_eq!(shown.detail, "Sent");
     }
 }
