@@ -104,6 +104,29 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn every_text_that_a_page_asks_for_is_a_message() {
+        let messages = messages();
+        for source in [
+            include_str!("../bin/popup.rs"),
+            include_str!("../bin/send.rs"),
+            include_str!("../bin/options.rs"),
+            include_str!("../view/device.rs"),
+            include_str!("../view/item.rs"),
+            include_str!("../view/proposal.rs"),
+            include_str!("../view/transfer.rs"),
+        ] {
+            let calls = source.split("message(\"").skip(1);
+            let calls = calls.chain(source.split("words(\"").skip(1));
+            let called = calls.map(|rest| rest.split('"').next().unwrap());
+            let literals = source.split('"').skip(1).step_by(2);
+            let labels = literals.filter(|text| text.ends_with("_button"));
+            for key in called.chain(labels) {
+                assert!(messages.contains_key(key), "no message {key}");
+            }
+        }
+    }
+
+    #[test]
     fn the_keys_are_sorted() {
         let text = include_str!("../../../../extension/_locales/en/messages.json");
         let keys: Vec<&str> = text
