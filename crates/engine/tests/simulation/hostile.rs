@@ -12,6 +12,7 @@ use tabferry_protocol::frame::{
 use tabferry_protocol::id::{ConnectionId, DeviceId, PeerId, WireTransferId};
 use tabferry_protocol::limits::{CHUNK_BYTES, CONTROL_FRAME_BYTES, TRANSFER_BYTES};
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
+use tabferry_protocol::name::ReceivedName;
 use tabferry_protocol::signaling::{Peer, Room, ServerMessage, Signal, SignalBody};
 use tabferry_protocol::version::Versions;
 
@@ -36,8 +37,32 @@ impl World {
             1 => vec![frame.clone(), frame],
             2 => vec![self.invent(channel), frame],
             3 => vec![frame, self.invent(channel)],
-            _ => vec![self.mutate(frame)],
+            _ => {
+                let mutated = self.mutate(frame.clone());
+                let known = self.files_named_in(&frame);
+                let alias = self
+                    .files_named_in(&mutated)
+                    .iter()
+                    .any(|file| !known.contains(file));
+                vec![if alias { frame } else { mutated }]
+            }
         }
+    }
+
+    /// The files of the simulation that a proposal names. One must not become another: by its name a file is known again.
+    fn files_named_in(&self, frame: &[u8]) -> Vec<usize> {
+        let entries = match ControlFrame::decode(frame) {
+            Ok(ControlFrame::Propose(propose)) => propose.entries,
+            Ok(ControlFrame::Entries(entries)) => entries.entries,
+            _ => Vec::new(),
+        };
+        let file_of = |entry: &Entry| match entry {
+            Entry::File(file) => self
+                .ledger
+                .file_named(ReceivedName::from_proposed(&file.name).as_str()),
+            _ => None,
+        };
+        entries.iter().filter_map(file_of).collect()
     }
 
     fn mutate(&mut self, mut frame: Vec<u8>) -> Vec<u8> {

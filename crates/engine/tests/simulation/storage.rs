@@ -347,11 +347,9 @@ impl World {
             sink.written, sink.bytes,
             "a commit of a file that is not complete"
         );
-        if let Some(file) = sink.file {
-            assert_eq!(
-                sink.bytes, self.ledger.files[file].bytes,
-                "a commit of a file of the wrong size"
-            );
+        // Of a size that a hostile device made up, nobody knows the right bytes.
+        let as_sent = |file: usize| self.ledger.files[file].bytes == sink.bytes;
+        if sink.file.is_some_and(as_sent) {
             assert!(sink.intact, "a commit of wrong bytes");
         }
         self.schedule_sink(node, key);
