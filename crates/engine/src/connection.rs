@@ -2,8 +2,6 @@
 //! are early, when ICE is restarted, which transfers the wire knows by which number. It knows nothing inside an SDP or a
 //! frame.
 
-use std::collections::BTreeMap;
-
 use tabferry_protocol::frame::ControlFrame;
 use tabferry_protocol::id::{ConnectionId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
@@ -14,6 +12,7 @@ use tabferry_protocol::signaling::{IceServer, SignalBody};
 use crate::io::{ConnectionKey, ConnectionState, Output, Time};
 use crate::outbox::Outbox;
 use crate::receiving::Collecting;
+use crate::table::Table;
 
 /// A candidate line with its media section; `None` is the end of candidates.
 type Candidate = Option<(String, Option<String>)>;
@@ -44,11 +43,11 @@ pub(crate) struct Connection {
     /// Last transfer that got a turn to read.
     pub(crate) last_turn: Option<TransferId>,
     /// Our transfers by their number on this wire.
-    pub(crate) outgoing: BTreeMap<WireTransferId, TransferId>,
+    pub(crate) outgoing: Table<WireTransferId, TransferId>,
     /// The peer's transfers by their number on this wire.
-    pub(crate) incoming: BTreeMap<WireTransferId, TransferId>,
+    pub(crate) incoming: Table<WireTransferId, TransferId>,
     /// Proposals of the peer that are not complete yet, and since when.
-    pub(crate) collecting: BTreeMap<WireTransferId, (Time, Collecting)>,
+    pub(crate) collecting: Table<WireTransferId, (Time, Collecting)>,
     /// Highest number we gave.
     pub(crate) last_outgoing: u32,
     /// Highest number the peer gave; they only grow.
@@ -98,9 +97,9 @@ impl Connection {
             interruption: None,
             paused: false,
             last_turn: None,
-            outgoing: BTreeMap::new(),
-            incoming: BTreeMap::new(),
-            collecting: BTreeMap::new(),
+            outgoing: Table::default(),
+            incoming: Table::default(),
+            collecting: Table::default(),
             last_outgoing: 0,
             last_incoming: 0,
         }

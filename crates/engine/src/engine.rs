@@ -1,7 +1,7 @@
 //! The machine itself: all state, where inputs go, what time brings, what there is to show. The rules of each part are
 //! in its own file.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{DeviceView, ItemView, Settings, Snapshot};
@@ -13,6 +13,7 @@ use crate::outbox::Outbox;
 use crate::presence::Presence;
 use crate::session::{Session, SessionKey};
 use crate::signaling::Signaling;
+use crate::table::Table;
 use crate::transfer::Transfer;
 
 /// The state machine. See the crate's documentation for the contract with its driver.
@@ -23,12 +24,12 @@ pub struct Engine {
     pub(crate) signaling: Signaling,
     pub(crate) presence: Presence,
     /// Devices seen since the start, for the names of those that have left.
-    pub(crate) known: BTreeMap<DeviceId, DeviceView>,
-    pub(crate) sessions: BTreeMap<SessionKey, Session>,
-    pub(crate) transfers: BTreeMap<TransferId, Transfer>,
+    pub(crate) known: Table<DeviceId, DeviceView>,
+    pub(crate) sessions: Table<SessionKey, Session>,
+    pub(crate) transfers: Table<TransferId, Transfer>,
     /// Received pages, links and texts, oldest first.
     pub(crate) items: VecDeque<ItemView>,
-    pub(crate) reads: BTreeMap<ReadKey, Read>,
+    pub(crate) reads: Table<ReadKey, Read>,
     pub(crate) out: Outbox,
 }
 
@@ -40,11 +41,11 @@ impl Engine {
             settings: None,
             signaling: Signaling::new(),
             presence: Presence::default(),
-            known: BTreeMap::new(),
-            sessions: BTreeMap::new(),
-            transfers: BTreeMap::new(),
+            known: Table::default(),
+            sessions: Table::default(),
+            transfers: Table::default(),
             items: VecDeque::new(),
-            reads: BTreeMap::new(),
+            reads: Table::default(),
             out: Outbox::new(seed),
         }
     }

@@ -56,7 +56,7 @@ impl Engine {
             .iter()
             .map(|(wire, id)| (*wire, *id))
             .collect();
-        turns.sort_by_key(|(_, id)| (Some(*id) <= connection.last_turn, *id));
+        turns.sort_unstable_by_key(|(_, id)| (Some(*id) <= connection.last_turn, *id));
         for (wire, id) in turns {
             let Some(sending) = self.transfers.get_mut(&id).and_then(Transfer::sending) else {
                 continue;

@@ -27,9 +27,11 @@ mod session;
 mod sessions;
 mod signaling;
 mod speed;
+mod table;
 mod transfer;
 
 pub use engine::Engine;
 pub use io::{
     Channel, ConnectionKey, ConnectionState, FileFailure, FileKey, Input, Output, ReadKey, Time,
 };
+pub use table::Table;

@@ -1,23 +1,23 @@
 //! Who is there, as the signaling server tells it. Cards are hints; nothing here is proven.
 
-use std::collections::BTreeMap;
-
 use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::host::DeviceView;
 use tabferry_protocol::id::{DeviceId, PeerId};
 use tabferry_protocol::signaling::Peer;
 
+use crate::table::Table;
+
 /// The peers of our rooms.
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     /// Each with the order of its arrival: a device that came back is reached through its newest peer.
-    peers: BTreeMap<PeerId, (u64, Peer)>,
+    peers: Table<PeerId, (u64, Peer)>,
     arrivals: u64,
 }
 
 impl Presence {
     pub(crate) fn clear(&mut self) {
-        self.peers.clear();
+        self.peers = Table::default();
     }
 
     pub(crate) fn insert(&mut self, peer: Peer) {
@@ -59,19 +59,20 @@ impl Presence {
 
     /// The devices but our own, each once, by name.
     pub(crate) fn devices(&self, own: Option<DeviceId>) -> Vec<DeviceView> {
-        let mut newest: BTreeMap<DeviceId, &(u64, Peer)> = BTreeMap::new();
-        for entry in self
+        let newest = |(arrival, peer): &&(u64, Peer)| {
+            let same = |(_, other): &&(u64, Peer)| other.device.id == peer.device.id;
+            !self
+                .peers
+                .values()
+                .filter(same)
+                .any(|(later, _)| later > arrival)
+        };
+        let others = self
             .peers
             .values()
-            .filter(|(_, peer)| Some(peer.device.id) != own)
-        {
-            let best = newest.entry(entry.1.device.id).or_insert(entry);
-            if entry.0 > best.0 {
-                *best = entry;
-            }
-        }
-        let mut devices: Vec<_> = newest.into_values().map(|(_, peer)| view(peer)).collect();
-        devices.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+            .filter(|(_, peer)| Some(peer.device.id) != own);
+        let mut devices: Vec<_> = others.filter(newest).map(|(_, peer)| view(peer)).collect();
+        devices.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         devices
     }
 }

@@ -1,8 +1,6 @@
 //! The receiving side of one transfer of files: what was proposed, which byte comes next, what is stored, how much more
 //! may be sent. It trusts its own books only; what a frame says of sizes and places is checked against them.
 
-use std::collections::BTreeMap;
-
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::{Digest, Hasher};
 use tabferry_protocol::frame::{Accept, BulkHeader, ControlFrame, Credit, EntryDone};
@@ -17,6 +15,7 @@ use tabferry_protocol::name::ReceivedName;
 use crate::io::{FileKey, Output, Time};
 use crate::outbox::Outbox;
 use crate::sending::index;
+use crate::table::Table;
 
 /// A manifest of which pages are still to come.
 #[derive(Debug)]
@@ -82,9 +81,9 @@ pub(crate) struct Receiving {
     offset: u64,
     hasher: Hasher,
     /// Digests that the sender announced.
-    announced: BTreeMap<u32, Digest>,
+    announced: Table<u32, Digest>,
     /// Files that are open in the storage, by entry.
-    open: BTreeMap<u32, OpenFile>,
+    open: Table<u32, OpenFile>,
     stored: Vec<bool>,
     stored_entries: u32,
     stored_bytes: u64,
@@ -123,8 +122,8 @@ impl Receiving {
             entry: 0,
             offset: 0,
             hasher: Hasher::default(),
-            announced: BTreeMap::new(),
-            open: BTreeMap::new(),
+            announced: Table::default(),
+            open: Table::default(),
             stored,
             stored_entries: 0,
             stored_bytes: 0,
@@ -413,7 +412,7 @@ impl Receiving {
 
     /// Lets go of every open file.
     pub(crate) fn abort(&mut self, out: &mut Outbox) {
-        for file in core::mem::take(&mut self.open).into_values() {
+        for file in core::mem::take(&mut self.open).values() {
             out.push(Output::AbortFile { file: file.key });
         }
     }

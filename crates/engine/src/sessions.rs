@@ -117,7 +117,8 @@ impl Engine {
 
     fn remember(&mut self, peer: &Peer) {
         if self.known.len() >= KNOWN_DEVICES && !self.known.contains_key(&peer.device.id) {
-            self.known.pop_first();
+            let first = self.known.keys().next().copied();
+            first.and_then(|first| self.known.remove(&first));
         }
         self.known.insert(peer.device.id, view(peer));
     }
@@ -397,10 +398,13 @@ impl Engine {
             self.signaling.ice_servers(),
             &mut self.out,
         );
-        let session = self
-            .sessions
-            .entry(key)
-            .or_insert_with(|| Session::new(peer.id, view(&peer), peer.endpoint, self.now));
+        if !self.sessions.contains_key(&key) {
+            let session = Session::new(peer.id, view(&peer), peer.endpoint, self.now);
+            self.sessions.insert(key, session);
+        }
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
         session.connection = Some(answer);
         session.retry_at = None;
     }

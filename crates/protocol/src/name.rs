@@ -1,7 +1,7 @@
 //! Names of received files. A proposed name is an attacker's text; [`ReceivedName`] is the only way from it to a name
 //! that a file may get, on any of the file systems a person may use. It knows no path and no folder.
 
-use unicode_normalization::UnicodeNormalization;
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::limits::{RECEIVED_EXTENSION_BYTES, RECEIVED_NAME_BYTES};
 
@@ -39,12 +39,13 @@ impl ReceivedName {
     /// The safe name nearest to a proposed one. Total: every text gives a name. Idempotent: a safe name stays as it is.
     pub fn from_proposed(proposed: &str) -> Self {
         let last = proposed.rsplit(['/', '\\']).next().unwrap_or_default();
-        let visible: String = last
-            .nfc()
+        let nfc = ComposingNormalizerBorrowed::new_nfc();
+        let visible: String = nfc
+            .normalize_iter(last.chars())
             .filter(|c| !is_invisible(*c) || c.is_whitespace())
             .collect();
-        let replaced: String = visible
-            .nfc()
+        let replaced: String = nfc
+            .normalize_iter(visible.chars())
             .map(|c| match c {
                 '<' | '>' | ':' | '"' | '|' | '?' | '*' => '_',
                 // Line and paragraph separators, tabs and no-break spaces look like a space and are not one.

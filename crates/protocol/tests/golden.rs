@@ -329,7 +329,7 @@ fn page() -> Item {
 
 fn link() -> Item {
     Item::Link {
-        url: web_url("http://münchen.example:8080/straße"),
+        url: web_url("http://xn--mnchen-3ya.example:8080/straße"),
         title: String::new(),
     }
 }

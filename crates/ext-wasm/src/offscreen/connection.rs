@@ -21,8 +21,8 @@ use web_sys::{
 
 use super::host::Host;
 use super::log;
-use super::table::Table;
 use super::timer::pause;
+use tabferry_engine::Table;
 
 /// How long a connection that is to be closed may take to send what it still holds. Milliseconds.
 const CLOSE_TIMEOUT_MS: u64 = 2_000;

@@ -19,11 +19,11 @@ use web_sys::{
 };
 
 use super::host::Host;
-use super::table::Table;
 use super::timer::pause;
 use super::{background, log};
 use crate::chrome::runtime;
 use crate::envelope::{DownloadState, download_path};
+use tabferry_engine::Table;
 
 /// How long the service worker may take to start and to take a stream. Milliseconds.
 const HAND_OVER_TIMEOUT_MS: u64 = 10_000;

@@ -14,7 +14,6 @@ mod pages;
 mod publisher;
 mod signaling_socket;
 mod source;
-mod table;
 mod timer;
 
 pub use host::start;

@@ -16,7 +16,7 @@ use web_sys::{AbortController, Blob};
 
 use super::host::Host;
 use super::log;
-use super::table::Table;
+use tabferry_engine::Table;
 
 /// Everything that can be read.
 #[derive(Debug, Default)]
