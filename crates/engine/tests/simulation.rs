@@ -70,7 +70,7 @@ fn explain(seed: u64, lines: usize) -> ! {
         .unwrap_or_default();
     panic!(
         "seed {seed} fails after\n{lines}\n{message}\n\
-         Again: TABFERRY_SEED={seed} cargo test -p tabferry-engine --test simulation ten_thousand"
+         Again: TABFERRY_SEED={seed} cargo test -p tabferry-engine --test simulation ten_thousand_random"
     );
 }
 
