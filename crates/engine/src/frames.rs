@@ -130,7 +130,7 @@ impl Engine {
         let Some(connection) = session
             .connection
             .as_mut()
-            .filter(|connection| connection.open)
+            .filter(|connection| connection.open && connection.channels_open)
         else {
             return;
         };

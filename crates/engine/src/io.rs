@@ -111,7 +111,8 @@ pub enum Input<'a> {
         /// Which connection.
         connection: ConnectionKey,
     },
-    /// A data channel has closed, or a step of the negotiation failed: the connection is of no more use.
+    /// A data channel has closed, or a step of the negotiation failed: the connection is of no more use. It is still to be
+    /// closed, by [`Output::CloseConnection`].
     ConnectionEnded {
         /// Which connection.
         connection: ConnectionKey,
@@ -132,7 +133,7 @@ pub enum Input<'a> {
         read: ReadKey,
         /// The bytes.
         data: &'a [u8],
-        /// Bytes that wait in the connection's bulk channel now (`bufferedAmount`).
+        /// Bytes that wait now (`bufferedAmount`) in the bulk channel that the source's last chunk went to; 0 before that.
         buffered: u64,
     },
     /// A read failed: the source changed, shrank or vanished.

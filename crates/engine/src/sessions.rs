@@ -512,6 +512,8 @@ impl Engine {
             known.channels_open = true;
         }
         self.send_frame(key, &ControlFrame::Hello(hello));
+        // The peer's channels may have opened first, and its hello have come before ours could go.
+        self.propose_waiting(key);
     }
 
     pub(crate) fn handle_connection_ended(&mut self, connection: ConnectionKey) {
