@@ -15,6 +15,8 @@ import { clickContextMenu, openSendTab, Popup } from "./harness/ui.ts";
 
 const SCREENSHOTS = path.join(import.meta.dirname, "test-results", "screenshots");
 const POPUP = { width: 400, height: 600 };
+/** Higher than any popup is, to see all that one can scroll to. */
+const TALL = { width: 400, height: 1300 };
 const TAB = { width: 900, height: 700 };
 
 const near = devices(["Ada", "Bee"]);
@@ -72,8 +74,8 @@ test("the popup with questions, transfers and received things", async () => {
   await sendFiles(ada, "Bee", await Promise.all(names.map((name) => randomFile(near.folder, name, 1_000))));
   await sendFiles(ada, "Bee", [await randomFile(near.folder, `تقرير ${"الميناء ".repeat(8)}.pdf`, 3_000_000)]);
   await expect(receiver.accept("Ada")).toHaveCount(2);
-  await review(receiver.page, "popup-receiver", POPUP);
-  await review(sender.page, "popup-sender", POPUP);
+  await review(receiver.page, "popup-receiver", TALL);
+  await review(sender.page, "popup-sender", TALL);
   await receiver.decline("Ada").first().click();
   await expect(receiver.accept("Ada")).toHaveCount(1);
   await receiver.decline("Ada").first().click();

@@ -89,6 +89,7 @@ export class Profile {
         process: child,
         browser,
       });
+      await profile.inWorker(firstSettings);
       await profile.set({ deviceName: options.name, server: options.server });
       return profile;
     } catch (error) {
@@ -221,6 +222,21 @@ export class Profile {
     await end(this.process);
     await removeFolder(this.folder);
   }
+}
+
+/** Runs in the worker: waits until the extension has made the settings that no person has made yet, or it would write
+ * its own over ours. */
+async function firstSettings(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const look = async (): Promise<void> => {
+      const { deviceId, deviceName } = await chrome.storage.local.get(["deviceId", "deviceName"]);
+      if (deviceId && deviceName) {
+        resolve();
+      }
+    };
+    chrome.storage.local.onChanged.addListener(() => void look());
+    void look();
+  });
 }
 
 function downloadsOf(folder: string): string {
