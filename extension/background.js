@@ -183,7 +183,7 @@ function ensureEngine() {
 async function startEngine() {
   const engineListens = new Promise((resolve, reject) => {
     listening = resolve;
-    setTimeout(() => reject(new Error("the offscreen document does not start")), START_TIMEOUT_MS);
+    setTimeout(() => reject(new Error("no offscreen document")), START_TIMEOUT_MS);
   });
   const documents = await chrome.runtime.getContexts({ contextTypes: ["OFFSCREEN_DOCUMENT"] });
   if (documents.length === 0) {
@@ -192,7 +192,7 @@ async function startEngine() {
     await chrome.offscreen.createDocument({
       url: "offscreen.html",
       reasons: ["WEB_RTC", "CLIPBOARD"],
-      justification: "Connects to your other devices and copies texts from notifications.",
+      justification: "Connects to your devices and copies received texts.",
     });
   }
   const { engine } = await session.get("engine");

@@ -25,8 +25,15 @@ pub(crate) fn extension(workspace: &Workspace) -> anyhow::Result<()> {
     let built = workspace.target.join("wasm32-unknown-unknown").join("wasm");
 
     let mut files = Files::default();
-    files.add_folder(&workspace.root.join("extension"), Path::new(""))?;
+    let glue = workspace.target.join("glue");
+    std::fs::create_dir_all(&glue)?;
     for context in workspace.programs(CONTEXTS) {
+        let script = format!("{context}.js");
+        wasm::minify(
+            workspace,
+            &workspace.root.join("extension").join(&script),
+            &glue.join(&script),
+        )?;
         let module = wasm::make(
             workspace,
             &built.join(format!("{context}.wasm")),
@@ -35,6 +42,8 @@ pub(crate) fn extension(workspace: &Workspace) -> anyhow::Result<()> {
         )?;
         files.add_folder(&module, Path::new("wasm"))?;
     }
+    files.add_folder(&glue, Path::new(""))?;
+    files.add_folder(&workspace.root.join("extension"), Path::new(""))?;
     ensure!(
         files.has("manifest.json"),
         "extension/manifest.json is missing"
@@ -57,7 +66,8 @@ pub(crate) fn programs(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a folder shall contain: files by their path inside it. Hidden files are left out.
+/// What a folder shall contain: files by their path inside it, the first one where two have the same. Hidden files are
+/// left out.
 #[derive(Debug, Default)]
 struct Files {
     wanted: Vec<(PathBuf, PathBuf)>,
@@ -81,7 +91,7 @@ impl Files {
             }
             if entry.file_type()?.is_dir() {
                 self.add_folder(&entry.path(), &inside)?;
-            } else {
+            } else if !self.wanted.iter().any(|(known, _)| *known == inside) {
                 self.wanted.push((inside, entry.path()));
             }
         }

@@ -12,7 +12,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// Part of every fingerprint: raise it when the steps below change.
-const RECIPE: &[u8] = b"wasm-bindgen 0.2.130, wasm-opt -Oz, terser, recipe 2";
+const RECIPE: &[u8] = b"wasm-bindgen 0.2.130, wasm-opt -Oz twice, terser, recipe 4";
 
 /// What rustc emits for wasm32-unknown-unknown, and the 128-bit SIMD that we ask for.
 const WASM_FEATURES: &[&str] = &[
@@ -80,7 +80,8 @@ pub(crate) fn make(
     if loader == Loader::Browser {
         node::install(&tools(workspace))?;
         optimize(workspace, &module)?;
-        minify(workspace, &folder.join(format!("{name}.js")))?;
+        let bindings = folder.join(format!("{name}.js"));
+        minify(workspace, &bindings, &bindings)?;
     }
     check_imports(&module)?;
     // Last, so that an interrupted run is not taken for a complete one.
@@ -92,7 +93,7 @@ fn optimize(workspace: &Workspace, module: &Path) -> anyhow::Result<()> {
     process::run(
         node::node()
             .arg(tools(workspace).join("node_modules/binaryen/bin/wasm-opt"))
-            .arg("-Oz")
+            .args(["-Oz", "--merge-similar-functions", "-Oz", "--converge"])
             .args(WASM_FEATURES)
             .args(["--strip-debug", "--strip-producers", "-o"])
             .arg(module)
@@ -100,15 +101,17 @@ fn optimize(workspace: &Workspace, module: &Path) -> anyhow::Result<()> {
     )
 }
 
-/// Makes the bindings short: they are loaded with the module, each time a page opens.
-fn minify(workspace: &Workspace, script: &Path) -> anyhow::Result<()> {
+/// Makes a module of JavaScript short: it is loaded each time its context starts. `to` may be `from`.
+pub(crate) fn minify(workspace: &Workspace, from: &Path, to: &Path) -> anyhow::Result<()> {
+    node::install(&tools(workspace))?;
     process::run(
         node::node()
             .arg(tools(workspace).join("node_modules/terser/bin/terser"))
-            .args(["--module", "--compress", "--mangle", "--output"])
-            .arg(script)
+            .args(["--module", "--ecma", "2020", "--compress", "passes=3"])
+            .args(["--mangle", "--output"])
+            .arg(to)
             .arg("--")
-            .arg(script),
+            .arg(from),
     )
 }
 

@@ -46,8 +46,11 @@ macro_rules! text_id {
                 if text.len() != 26 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
                     return Err(InvalidId);
                 }
-                let bytes = BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).map_err(|_| InvalidId)?;
-                bytes.try_into().map(Self).map_err(|_| InvalidId)
+                let mut bytes = [0; 16];
+                BASE32_NOPAD
+                    .decode_mut(text.to_ascii_uppercase().as_bytes(), &mut bytes)
+                    .map_err(|_| InvalidId)?;
+                Ok(Self(bytes))
             }
         }
 
