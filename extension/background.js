@@ -123,7 +123,6 @@ const show = oneAtATime(async () => {
 
 async function showBadge({ text, color, title }) {
   await chrome.action.setBadgeBackgroundColor({ color });
-  await chrome.action.setBadgeTextColor({ color: "#fff" });
   await chrome.action.setBadgeText({ text });
   await chrome.action.setTitle({ title });
 }
@@ -183,7 +182,7 @@ function ensureEngine() {
 async function startEngine() {
   const engineListens = new Promise((resolve, reject) => {
     listening = resolve;
-    setTimeout(() => reject(new Error("no offscreen document")), START_TIMEOUT_MS);
+    setTimeout(() => reject(new Error("engine not started")), START_TIMEOUT_MS);
   });
   const documents = await chrome.runtime.getContexts({ contextTypes: ["OFFSCREEN_DOCUMENT"] });
   if (documents.length === 0) {

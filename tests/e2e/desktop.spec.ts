@@ -66,13 +66,13 @@ test("an image of another site is sent as a link if its person denies access, an
   const image = page.locator("img");
 
   await desktop.chooseExtensionsItem(image);
-  await desktop.answer(page, "deny");
+  await desktop.answer("deny");
   await notification(ada, "Sent the link instead");
   const popup = await Popup.open(bee);
   await expect(popup.page.getByText(new URL(elsewhere).host)).toBeVisible();
 
   await desktop.chooseExtensionsItem(image);
-  await desktop.answer(page, "allow");
+  await desktop.answer("allow");
   await popup.accept("Ada").click();
   const file = await fileArrives(bee.downloads, near.site.picture.length);
   expect(await readFile(file)).toEqual(near.site.picture);

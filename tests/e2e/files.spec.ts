@@ -39,8 +39,8 @@ test("three files arrive, an empty one and one with a Chinese name and an emoji 
     const arrived = await fileArrives(bee.downloads, bytes, { fits: (inside) => inside === name });
     expect(await blake3(arrived), name).toBe(await blake3(files[index]!));
   }
-  await transferSays(await Popup.open(ada), "3 files", "Sent to Bee");
-  await transferSays(answer, "3 files", "Received from Ada");
+  await transferSays(await Popup.open(ada), "3 files", "Sent ·");
+  await transferSays(answer, "3 files", "Received ·");
   await expect(answer.page.getByRole("button", { name: /^Show in folder/ })).toBeVisible();
 });
 

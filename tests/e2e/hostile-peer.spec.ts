@@ -131,7 +131,7 @@ test("names that reach for other places become plain names in Downloads", async 
     const file = await fileArrives(ada.downloads, data.length);
     expect(path.relative(ada.downloads, file)).toBe(stored);
   }
-  await transferSays(popup, "4 files", "Received from Mallory");
+  await transferSays(popup, "4 files", "Received ·");
   // Two folders above Downloads, and one.
   const above = [path.resolve(ada.downloads, "../.."), path.resolve(ada.downloads, "..")];
   expect(above.filter((folder) => existsSync(path.join(folder, escape)))).toEqual([]);

@@ -13,6 +13,9 @@ import { end, removeFolder, start, temporaryFolder } from "./cleanup.ts";
 
 const PROGRAMS = ["Xvfb", "openbox", "xdotool"];
 
+/** Of the button that Chromium puts forward in a question: red, green, blue. */
+const BUTTON_COLOR = 0x0b57d0;
+
 /** The programs that are missing here. */
 export function missingForDesktop(): string[] {
   return PROGRAMS.filter((program) => {
@@ -68,26 +71,21 @@ export class Desktop {
     await expect.poll(async () => gone(menu)).toBe(true);
   }
 
-  /** Waits for the browser's question about a page, and answers it. The question is no window of its own, but the page
-   * behind it is dimmed; its last line must be white otherwise. */
-  async answer(page: Page, answer: "allow" | "deny"): Promise<void> {
-    const corner = await page.evaluate(() => ({ x: innerWidth / 2, y: innerHeight - 20 }));
-    const { x, y } = await onScreen(page, corner.x, corner.y);
-    const brightness = (): Promise<number> => this.brightness(x, y);
-    await expect.poll(brightness, { message: "the browser's question" }).toBeLessThan(200);
-    if (answer === "allow") {
-      // From "Deny" to "Allow": the ring moves.
-      const asked = await this.settled();
-      await xdotool("key", "Tab");
-      await expect.poll(async () => asked.equals(await this.picture())).toBe(false);
-    }
-    // The browser ignores what comes too soon after a question.
+  /** Waits for the browser's question and clicks on an answer. The question is drawn inside the browser's window, so its
+   * first button is found by its color; the second stands to the right of it. */
+  async answer(answer: "allow" | "deny"): Promise<void> {
+    await expect.poll(() => this.firstButton(), { message: "the browser's question" }).toBeDefined();
+    // The browser ignores clicks that come too soon after a question.
     await expect
       .poll(async () => {
-        await xdotool("key", answer === "allow" ? "Return" : "Escape");
-        return brightness();
+        const deny = await this.firstButton();
+        if (deny) {
+          const x = answer === "deny" ? deny.left + 30 : deny.right + 40;
+          await xdotool("mousemove", String(x), String(deny.middle), "click", "1");
+        }
+        return this.firstButton();
       })
-      .toBe(255);
+      .toBeUndefined();
   }
 
   /** Ends it. */
@@ -103,29 +101,31 @@ export class Desktop {
     }
   }
 
-  /** Blue part of a point on the screen, 0 to 255, in the picture (XWD, 32 bits a point). */
-  private async brightness(x: number, y: number): Promise<number> {
-    const picture = await this.picture();
+  /** Where the picture on the screen (XWD, 32 bits a point) has the color of the button in front. */
+  private async firstButton(): Promise<{ left: number; right: number; middle: number } | undefined> {
+    const picture = await readFile(path.join(this.folder, "Xvfb_screen0"));
     const field = (index: number): number => picture.readUInt32BE(index * 4);
-    const [headerBytes, lineBytes, colors] = [field(0), field(12), field(19)];
-    return picture.readUInt8(headerBytes + colors * 12 + y * lineBytes + x * 4);
-  }
-
-  /** The picture once nothing moves on it any more. */
-  private async settled(): Promise<Buffer> {
-    let last = await this.picture();
-    await expect
-      .poll(async () => {
-        const before = last;
-        last = await this.picture();
-        return before.equals(last);
-      }, { intervals: [250] })
-      .toBe(true);
-    return last;
-  }
-
-  private async picture(): Promise<Buffer> {
-    return readFile(path.join(this.folder, "Xvfb_screen0"));
+    const [headerBytes, width, height, lineBytes, colors] = [field(0), field(4), field(5), field(12), field(19)];
+    const found: { x: number; y: number }[] = [];
+    for (let y = 0; y < height; y++) {
+      const line = headerBytes + colors * 12 + y * lineBytes;
+      for (let x = 0; x < width; x++) {
+        if ((picture.readUInt32LE(line + x * 4) & 0xffffff) === BUTTON_COLOR) {
+          found.push({ x, y });
+        }
+      }
+    }
+    // Less than a button is a letter or a ring.
+    if (found.length < 1_000) {
+      return undefined;
+    }
+    const [first, last] = [found[0]!, found.at(-1)!];
+    const columns = found.map(({ x }) => x);
+    return {
+      left: columns.reduce((a, b) => Math.min(a, b)),
+      right: columns.reduce((a, b) => Math.max(a, b)),
+      middle: Math.round((first.y + last.y) / 2),
+    };
   }
 }
 

@@ -40,7 +40,7 @@ export async function notification(profile: Profile, title: string | RegExp): Pr
   };
   await expect.poll(find, { message: `a notification "${String(title)}"` }).toBeDefined();
   const found = (await find())!;
-  expect(await onScreen(profile)).toContain(found.id);
+  await expect.poll(() => onScreen(profile)).toContain(found.id);
   return found;
 }
 

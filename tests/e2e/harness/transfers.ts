@@ -30,9 +30,10 @@ export async function midway(popup: Popup, subject: string, part = 0): Promise<v
     .toBeGreaterThan(part);
 }
 
-/** Waits until a transfer says what it is, for instance "Sent to". */
+/** Waits until a transfer says what it is, for instance "Declined". */
 export async function transferSays(popup: Popup, subject: string, words: string | RegExp, timeout?: number): Promise<void> {
-  await expect(popup.transfer(subject)).toContainText(words, timeout === undefined ? {} : { timeout });
+  const options = { useInnerText: true, ...(timeout === undefined ? {} : { timeout }) };
+  await expect(popup.transfer(subject)).toContainText(words, options);
 }
 
 /** Waits for what a person reads somewhere on a page. */
