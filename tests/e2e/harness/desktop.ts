@@ -13,8 +13,11 @@ import { end, removeFolder, start, temporaryFolder } from "./cleanup.ts";
 
 const PROGRAMS = ["Xvfb", "openbox", "xdotool"];
 
-/** Of the button that Chromium puts forward in a question: red, green, blue. */
-const BUTTON_COLOR = 0x0b57d0;
+// Colors of Chromium's questions: red, green, blue.
+/** A white page behind a question. */
+const DIMMED = 0x666666;
+/** The second button. */
+const ALLOW = 0xd3e3fd;
 
 /** The programs that are missing here. */
 export function missingForDesktop(): string[] {
@@ -71,21 +74,24 @@ export class Desktop {
     await expect.poll(async () => gone(menu)).toBe(true);
   }
 
-  /** Waits for the browser's question and clicks on an answer. The question is drawn inside the browser's window, so its
-   * first button is found by its color; the second stands to the right of it. */
+  /** Waits for the browser's question and clicks on an answer. The question is drawn inside the browser's window: it dims
+   * the page, and its second button is found by its color, with the first one to the left of it. */
   async answer(answer: "allow" | "deny"): Promise<void> {
-    await expect.poll(() => this.firstButton(), { message: "the browser's question" }).toBeDefined();
+    const asked = async (): Promise<boolean> => (await this.points(DIMMED)).length > 100_000;
+    await expect.poll(asked, { message: "the browser's question" }).toBe(true);
+    // The window's frame has the same color, but in longer or shorter lines.
+    const find = async (): Promise<Box> => box(inLines(await this.points(ALLOW), 40, 100));
+    await expect.poll(async () => (await find()).bottom, { message: "its button" }).toBeGreaterThan(0);
+    const allow = await find();
+    const y = Math.round((allow.top + allow.bottom) / 2);
+    const x = answer === "allow" ? Math.round((allow.left + allow.right) / 2) : allow.left - 40;
     // The browser ignores clicks that come too soon after a question.
     await expect
       .poll(async () => {
-        const deny = await this.firstButton();
-        if (deny) {
-          const x = answer === "deny" ? deny.left + 30 : deny.right + 40;
-          await xdotool("mousemove", String(x), String(deny.middle), "click", "1");
-        }
-        return this.firstButton();
+        await xdotool("mousemove", String(x), String(y), "click", "1");
+        return asked();
       })
-      .toBeUndefined();
+      .toBe(false);
   }
 
   /** Ends it. */
@@ -101,36 +107,65 @@ export class Desktop {
     }
   }
 
-  /** Where the picture on the screen (XWD, 32 bits a point) has the color of the button in front. */
-  private async firstButton(): Promise<{ left: number; right: number; middle: number } | undefined> {
+  /** The points of a color on the screen, from top to bottom, in the picture that Xvfb keeps (XWD, 32 bits a point). */
+  private async points(color: number): Promise<Point[]> {
     const picture = await readFile(path.join(this.folder, "Xvfb_screen0"));
     const field = (index: number): number => picture.readUInt32BE(index * 4);
-    const [headerBytes, width, height, lineBytes, colors] = [field(0), field(4), field(5), field(12), field(19)];
-    const found: { x: number; y: number }[] = [];
+    const [headerBytes, lineLength, height, lineBytes, colors] = [field(0), field(4), field(5), field(12), field(19)];
+    const found: Point[] = [];
     for (let y = 0; y < height; y++) {
       const line = headerBytes + colors * 12 + y * lineBytes;
-      for (let x = 0; x < width; x++) {
-        if ((picture.readUInt32LE(line + x * 4) & 0xffffff) === BUTTON_COLOR) {
+      for (let x = 0; x < lineLength; x++) {
+        if ((picture.readUInt32LE(line + x * 4) & 0xffffff) === color) {
           found.push({ x, y });
         }
       }
     }
-    // Less than a button is a letter or a ring.
-    if (found.length < 1_000) {
-      return undefined;
-    }
-    const [first, last] = [found[0]!, found.at(-1)!];
-    const columns = found.map(({ x }) => x);
-    return {
-      left: columns.reduce((a, b) => Math.min(a, b)),
-      right: columns.reduce((a, b) => Math.max(a, b)),
-      middle: Math.round((first.y + last.y) / 2),
-    };
+    return found;
   }
 }
 
+interface Point {
+  x: number;
+  y: number;
+}
+
+interface Box {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+/** The smallest box around points. */
+function box(points: Point[]): Box {
+  const around = { left: Infinity, right: -Infinity, top: Infinity, bottom: -Infinity };
+  for (const { x, y } of points) {
+    around.left = Math.min(around.left, x);
+    around.right = Math.max(around.right, x);
+    around.top = Math.min(around.top, y);
+    around.bottom = Math.max(around.bottom, y);
+  }
+  return around;
+}
+
+/** Those points that stand in unbroken lines of this length. */
+function inLines(points: Point[], least: number, most: number): Point[] {
+  const lines: Point[][] = [];
+  let before: Point | undefined;
+  for (const point of points) {
+    if (before?.y === point.y && before.x + 1 === point.x) {
+      lines.at(-1)!.push(point);
+    } else {
+      lines.push([point]);
+    }
+    before = point;
+  }
+  return lines.filter(({ length }) => length >= least && length <= most).flat();
+}
+
 /** Where a point of a page is on the screen. */
-async function onScreen(page: Page, x: number, y: number): Promise<{ x: number; y: number }> {
+async function onScreen(page: Page, x: number, y: number): Promise<Point> {
   return page.evaluate(
     ({ x, y }) => {
       const border = (outerWidth - innerWidth) / 2;
