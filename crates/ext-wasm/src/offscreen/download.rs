@@ -31,9 +31,6 @@ const HAND_OVER_TIMEOUT_MS: u64 = 10_000;
 /// How long the browser's list of downloads may be behind. Milliseconds.
 const END_TIMEOUT_MS: u64 = 2_000;
 
-/// Bytes that are passed on at once. Every piece costs a round trip between two threads, whatever its size.
-const PIECE_BYTES: u32 = 256 * 1024;
-
 /// The files being received by their keys.
 #[derive(Debug, Default)]
 pub(crate) struct Downloads(RefCell<Table<FileKey, Rc<Download>>>);
@@ -243,10 +240,11 @@ impl Download {
         if !self.wanted.get() {
             return;
         }
-        if let Some(piece) = self.take_piece() {
+        let next = self.waiting.borrow_mut().pop_front();
+        if let Some(data) = next {
             self.wanted.set(false);
-            let bytes = u64::from(piece.length());
-            match self.controller.enqueue_with_chunk(&piece) {
+            let bytes = u64::from(data.length());
+            match self.controller.enqueue_with_chunk(&data) {
                 Ok(()) => host.tell(Input::Written {
                     file: self.file,
                     bytes,
@@ -259,32 +257,6 @@ impl Download {
                 log::warn_js("download", &thrown);
             }
         }
-    }
-
-    /// The next waiting bytes, at most [`PIECE_BYTES`] of them.
-    fn take_piece(&self) -> Option<Uint8Array> {
-        let mut waiting = self.waiting.borrow_mut();
-        let first = waiting.pop_front()?;
-        let mut length = first.length();
-        let count = waiting
-            .iter()
-            .take_while(|data| {
-                length = length.saturating_add(data.length());
-                length <= PIECE_BYTES
-            })
-            .count();
-        if count == 0 {
-            return Some(first);
-        }
-        let rest: Vec<_> = waiting.drain(..count).collect();
-        let length = rest.iter().map(Uint8Array::length).sum::<u32>() + first.length();
-        let piece = Uint8Array::new_with_length(length);
-        let mut start = 0;
-        for data in core::iter::once(&first).chain(&rest) {
-            piece.set(data, start);
-            start += data.length();
-        }
-        Some(piece)
     }
 }
 

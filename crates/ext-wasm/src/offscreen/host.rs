@@ -11,7 +11,7 @@ use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Output, ReadKey, Ti
 use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, PlainItem, Snapshot};
 use tabferry_protocol::limits::TEXT_BYTES;
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, BlobPropertyBag};
 
 use super::connection::{Connections, Step};
@@ -20,12 +20,15 @@ use super::pages::Pages;
 use super::publisher::Publisher;
 use super::signaling_socket::SignalingSocket;
 use super::source::Sources;
-use super::timer::{Clock, Timer};
+use super::timer::{Clock, Timer, pause};
 use super::{background, log};
 use crate::envelope::BackgroundMessage;
 
 /// Name of a text that is too long to travel as one.
 const TEXT_FILE: &str = "text.txt";
+
+/// After this the service worker is asked for settings again. Milliseconds.
+const SETTINGS_RETRY_MS: u64 = 1_000;
 
 /// Starts the engine and all that drives it.
 pub fn start() {
@@ -34,8 +37,13 @@ pub fn start() {
         return;
     };
     spawn_local(async move {
-        if let Some(settings) = background::settings().await {
-            host.tell(Input::Command(Command::Configure(settings)));
+        loop {
+            if let Some(settings) = background::settings().await {
+                host.tell(Input::Command(Command::Configure(settings)));
+                return;
+            }
+            // The service worker may have died while it answered; the next message wakes it.
+            let _ = JsFuture::from(pause(SETTINGS_RETRY_MS)).await;
         }
     });
 }
