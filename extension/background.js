@@ -48,16 +48,44 @@ chrome.downloads.onChanged.addListener(({ id, state }) => {
 });
 chrome.downloads.onErased.addListener((id) => loaded.then(() => downloadErased(id)));
 
-self.addEventListener("message", (event) => {
-  const { download, name, bytes, stream } = event.data;
-  files.set(download, { name, bytes, stream });
-  (event.ports[0] ?? event.source).postMessage({ download });
+self.addEventListener("message", ({ data: { download, headers }, ports: [port] }) => {
+  files.set(download, { headers, stream: streamFrom(port) });
 });
 
 self.addEventListener("fetch", (event) => {
   const download = downloadAt(event.request.url);
   if (download) event.respondWith(loaded.then(() => attachment(download)));
 });
+
+/** A received file as a stream: asks on the port for each piece, and gets bytes, "end" or "abort". */
+function streamFrom(port) {
+  const given = [];
+  return new ReadableStream({
+    start(controller) {
+      port.onmessage = ({ data }) => {
+        if (data === "end") controller.close();
+        else if (data === "abort") controller.error();
+        else {
+          given.push(data.buffer);
+          controller.enqueue(data);
+        }
+      };
+    },
+    pull() {
+      // The reader still holds the last piece, and is done with those before.
+      if (given.length > 16) free(given.splice(0, 16));
+      port.postMessage("more");
+    },
+    cancel: () => port.close(),
+  });
+}
+
+/** Frees buffers, as a message that no one gets: Chromium would collect them after a hundred megabytes. */
+function free(buffers) {
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(0, buffers);
+  port2.close();
+}
 
 /** What the messages to the service worker ask for; see `BackgroundMessage`. */
 const messages = {
@@ -265,14 +293,7 @@ function attachment(download) {
     tell({ "download-ended": { download, state: "interrupted" } });
     return new Response(null, { status: 404 });
   }
-  return new Response(file.stream, {
-    headers: {
-      "content-type": "application/octet-stream",
-      "content-length": file.bytes,
-      "content-disposition": program.content_disposition(file.name),
-      "x-content-type-options": "nosniff",
-    },
-  });
+  return new Response(file.stream, { headers: file.headers });
 }
 
 async function downloadState(query) {

@@ -1,7 +1,6 @@
-//! The way of a received file into the browser's Downloads: the offscreen document hands over the readable end of a
-//! stream, then opens a hidden frame at [`download_path`](crate::envelope::download_path), which is answered with that
-//! stream as an attachment. The glue does both; no byte is held, and the browser pulls only as fast as its disk takes
-//! them.
+//! The way of a received file into the browser's Downloads: the offscreen document hands over a port and the headers of an
+//! answer, then opens a hidden frame at [`download_path`](crate::envelope::download_path), which is answered with what
+//! comes on the port. The glue does both; no byte is held, and the browser pulls only as fast as its disk takes them.
 
 use serde::Deserialize;
 use tabferry_protocol::host::StoredFile;

@@ -99,12 +99,6 @@ pub fn download_state(item: Option<String>) -> Answer {
     answer(&download::state_of(&json::from_str::<DownloadItem>(&item)?))
 }
 
-/// The header that makes the browser store a file under its name.
-#[wasm_bindgen]
-pub fn content_disposition(name: &str) -> String {
-    download::content_disposition(name)
-}
-
 fn outputs(outputs: &[Output]) -> Answer {
     answer(&outputs)
 }

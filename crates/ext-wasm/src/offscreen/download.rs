@@ -1,6 +1,9 @@
-//! Received files on their way into the browser's Downloads. Each is a stream that the service worker gives out as the
-//! answer to a navigation, so nothing of it is staged or held in memory beyond what waits for its turn here. It knows no
-//! transfer and no name but the one it is given.
+//! Received files on their way into the browser's Downloads. The service worker gives each out as the answer to a navigation
+//! and asks for it here piece by piece, so nothing of it is staged or held in memory beyond what waits for its turn. It
+//! knows no transfer and no name but the one it is given.
+//!
+//! Not a transferred `ReadableStream`: that copies every piece, and the copies fill a hundred megabytes before they are
+//! collected.
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -13,19 +16,17 @@ use tabferry_protocol::name::ReceivedName;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{
-    HtmlIFrameElement, MessageChannel, QueuingStrategy, ReadableStream,
-    ReadableStreamDefaultController, ServiceWorkerRegistration,
-};
+use web_sys::{HtmlIFrameElement, MessageChannel, MessagePort, ServiceWorkerRegistration};
 
 use super::host::Host;
 use super::timer::pause;
 use super::{background, log};
+use crate::background::download::content_disposition;
 use crate::chrome::runtime;
 use crate::envelope::{DownloadState, download_path};
 use tabferry_engine::Table;
 
-/// How long the service worker may take to start and to take a stream. Milliseconds.
+/// How long the service worker may take to start and to take a file. Milliseconds.
 const HAND_OVER_TIMEOUT_MS: u64 = 10_000;
 
 /// How long the browser's list of downloads may be behind. Milliseconds.
@@ -37,10 +38,9 @@ pub(crate) struct Downloads(RefCell<Table<FileKey, Rc<Download>>>);
 
 impl Downloads {
     pub(crate) fn open(&self, host: &Host, file: FileKey, name: &ReceivedName, bytes: u64) {
-        match Download::open(host, file) {
+        match Download::open(host, file, name.as_str(), bytes) {
             Ok(download) => {
-                self.0.borrow_mut().insert(file, download.clone());
-                spawn_local(download.start(host.clone(), name.to_string(), bytes));
+                self.0.borrow_mut().insert(file, download);
             }
             Err(thrown) => {
                 log::warn_js("download", &thrown);
@@ -52,7 +52,7 @@ impl Downloads {
         }
     }
 
-    /// Appends bytes, which stay where they are until the stream takes them.
+    /// Appends bytes, which wait here until they are asked for.
     pub(crate) fn write(&self, host: &Host, file: FileKey, data: Uint8Array) {
         if let Some(download) = self.find(file) {
             download.waiting.borrow_mut().push_back(data);
@@ -72,7 +72,7 @@ impl Downloads {
     pub(crate) fn abort(&self, file: FileKey) {
         let aborted = self.0.borrow_mut().remove(&file);
         if let Some(download) = aborted {
-            download.controller.error();
+            download.say("abort");
         }
     }
 
@@ -104,14 +104,37 @@ impl Downloads {
         }
     }
 
+    /// The service worker wants the next piece. The first time that means that it has taken the file, and the browser can
+    /// be made to ask for it.
     fn handle_pull(&self, host: &Host, file: FileKey) {
-        if let Some(download) = self.find(file) {
-            download.wanted.set(true);
-            download.flush(host);
+        let Some(download) = self.find(file) else {
+            return;
+        };
+        if download.frame.borrow().is_none() {
+            match Frame::open(host, file, &download.id) {
+                Ok(frame) => {
+                    download.frame.replace(Some(frame));
+                }
+                Err(thrown) => {
+                    log::warn_js("download", &thrown);
+                    self.end(host, &download, DownloadState::Interrupted);
+                }
+            }
+        }
+        download.wanted.set(true);
+        download.flush(host);
+    }
+
+    fn check_taken(&self, host: &Host, file: FileKey) {
+        if let Some(download) = self.find(file)
+            && download.frame.borrow().is_none()
+        {
+            log::warn("download", "the service worker does not take it");
+            self.end(host, &download, DownloadState::Interrupted);
         }
     }
 
-    /// The stream is of no more use. Why is the browser's to say, and its list of downloads may be a moment behind.
+    /// The browser wants no more of a file. Why is the browser's to say, and its list of downloads may be a moment behind.
     fn handle_break(&self, host: &Host, file: FileKey) {
         let Some(download) = self.find(file) else {
             return;
@@ -142,100 +165,65 @@ struct Download {
     file: FileKey,
     /// Its part of the URL that the service worker answers. Random, so that no page can guess it.
     id: String,
-    stream: ReadableStream,
-    controller: ReadableStreamDefaultController,
-    /// Bytes that the stream did not ask for yet. The engine's window bounds them.
+    /// To the service worker, which asks for each piece on it.
+    port: MessagePort,
+    /// Bytes that were not asked for yet. The engine's window bounds them.
     waiting: RefCell<VecDeque<Uint8Array>>,
-    /// Whether the stream waits for bytes.
+    /// Whether a piece was asked for.
     wanted: Cell<bool>,
     /// Whether no more will be written.
     complete: Cell<bool>,
+    /// From when the service worker has taken the file.
     frame: RefCell<Option<Frame>>,
-    _on_pull: Closure<dyn FnMut()>,
-    _on_cancel: Closure<dyn FnMut()>,
+    _on_message: Closure<dyn FnMut()>,
 }
 
 impl Download {
-    fn open(host: &Host, file: FileKey) -> Result<Rc<Self>, JsValue> {
-        let id = web_sys::window()
-            .ok_or(JsValue::UNDEFINED)?
-            .crypto()?
-            .random_uuid();
-        let on_pull = Closure::new({
+    /// Offers a file to the service worker.
+    fn open(host: &Host, file: FileKey, name: &str, bytes: u64) -> Result<Rc<Self>, JsValue> {
+        let window = web_sys::window().ok_or(JsValue::UNDEFINED)?;
+        let id = window.crypto()?.random_uuid();
+        let channel = MessageChannel::new()?;
+        let port = channel.port1();
+        let on_message = Closure::new({
             let host = host.clone();
             move || host.downloads().handle_pull(&host, file)
         });
-        let on_cancel = Closure::new({
-            let host = host.clone();
-            move || host.downloads().handle_break(&host, file)
+        port.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+
+        // The whole answer, so that the service worker need not know what it gives out.
+        let headers = object(&[
+            ("content-type", "application/octet-stream".into()),
+            ("content-length", bytes.to_string().into()),
+            ("content-disposition", content_disposition(name).into()),
+            ("x-content-type-options", "nosniff".into()),
+        ])?;
+        let offer = object(&[
+            ("download", id.as_str().into()),
+            ("headers", headers.into()),
+        ])?;
+        let ready = window.navigator().service_worker().ready()?;
+        let host = host.clone();
+        spawn_local(async move {
+            if let Err(thrown) = hand_over(ready, &offer, &channel.port2()).await {
+                log::warn_js("download", &thrown);
+            }
+            let _ = JsFuture::from(pause(HAND_OVER_TIMEOUT_MS)).await;
+            host.downloads().check_taken(&host, file);
         });
-        let (stream, controller) = open_stream(&on_pull, &on_cancel)?;
         Ok(Rc::new(Self {
             file,
             id,
-            stream,
-            controller,
+            port,
             waiting: RefCell::default(),
             wanted: Cell::default(),
             complete: Cell::default(),
             frame: RefCell::default(),
-            _on_pull: on_pull,
-            _on_cancel: on_cancel,
+            _on_message: on_message,
         }))
     }
 
-    /// Hands the reading end to the service worker, then makes the browser ask for it.
-    async fn start(self: Rc<Self>, host: Host, name: String, bytes: u64) {
-        let started = match self.hand_over(&name, bytes).await {
-            Ok(()) if host.downloads().find(self.file).is_none() => return,
-            Ok(()) => Frame::open(&host, self.file, &self.id),
-            Err(thrown) => Err(thrown),
-        };
-        match started {
-            Ok(frame) => {
-                self.frame.replace(Some(frame));
-            }
-            Err(thrown) => {
-                log::warn_js("download", &thrown);
-                host.downloads()
-                    .end(&host, &self, DownloadState::Interrupted);
-            }
-        }
-    }
-
-    async fn hand_over(&self, name: &str, bytes: u64) -> Result<(), JsValue> {
-        let container = web_sys::window()
-            .ok_or(JsValue::UNDEFINED)?
-            .navigator()
-            .service_worker();
-        let ready = container.ready()?;
-        let ready = Promise::race(&Array::of2(&ready, &pause(HAND_OVER_TIMEOUT_MS)));
-        let registration: ServiceWorkerRegistration = JsFuture::from(ready).await?.dyn_into()?;
-        let worker = registration.active().ok_or(JsValue::UNDEFINED)?;
-
-        let channel = MessageChannel::new()?;
-        let message = object(&[
-            ("download", &self.id.as_str().into()),
-            ("name", &name.into()),
-            ("bytes", &number(bytes).into()),
-            ("stream", &self.stream),
-        ])?;
-        let answer = channel.port1();
-        let taken = Promise::new(&mut |resolve, _| answer.set_onmessage(Some(&resolve)));
-        worker.post_message_with_transferable(
-            &message,
-            &Array::of2(&self.stream, &channel.port2()),
-        )?;
-        let taken = Promise::race(&Array::of2(&taken, &pause(HAND_OVER_TIMEOUT_MS)));
-        let taken = JsFuture::from(taken).await?;
-        answer.close();
-        if taken.is_undefined() {
-            return Err("the service worker does not answer".into());
-        }
-        Ok(())
-    }
-
-    /// Gives the stream what it waits for, if that is there.
+    /// Sends the next piece, or the end, if that was asked for and is there.
     fn flush(&self, host: &Host) {
         if !self.wanted.get() {
             return;
@@ -244,7 +232,11 @@ impl Download {
         if let Some(data) = next {
             self.wanted.set(false);
             let bytes = u64::from(data.length());
-            match self.controller.enqueue_with_chunk(&data) {
+            // Moved and not copied, so that no garbage piles up here.
+            match self
+                .port
+                .post_message_with_transferable(&data, &Array::of1(&data.buffer()))
+            {
                 Ok(()) => host.tell(Input::Written {
                     file: self.file,
                     bytes,
@@ -253,10 +245,21 @@ impl Download {
             }
         } else if self.complete.get() {
             self.wanted.set(false);
-            if let Err(thrown) = self.controller.close() {
-                log::warn_js("download", &thrown);
-            }
+            self.say("end");
         }
+    }
+
+    fn say(&self, word: &str) {
+        if let Err(thrown) = self.port.post_message(&word.into()) {
+            log::warn_js("download", &thrown);
+        }
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        self.port.set_onmessage(None);
+        self.port.close();
     }
 }
 
@@ -266,6 +269,12 @@ impl fmt::Debug for Download {
             .field("file", &self.file)
             .finish_non_exhaustive()
     }
+}
+
+async fn hand_over(ready: Promise, offer: &Object, port: &MessagePort) -> Result<(), JsValue> {
+    let registration: ServiceWorkerRegistration = JsFuture::from(ready).await?.dyn_into()?;
+    let worker = registration.active().ok_or(JsValue::UNDEFINED)?;
+    worker.post_message_with_transferable(offer, &Array::of1(port))
 }
 
 /// A hidden frame whose navigation the browser turns into a download. Dropping it removes it.
@@ -306,39 +315,10 @@ impl Drop for Frame {
     }
 }
 
-/// A stream that asks for bytes only when someone reads it, and what controls it.
-fn open_stream(
-    on_pull: &Closure<dyn FnMut()>,
-    on_cancel: &Closure<dyn FnMut()>,
-) -> Result<(ReadableStream, ReadableStreamDefaultController), JsValue> {
-    let slot = Rc::new(RefCell::new(None));
-    let on_start = Closure::<dyn FnMut(ReadableStreamDefaultController)>::new({
-        let slot = slot.clone();
-        move |controller| {
-            slot.replace(Some(controller));
-        }
-    });
-    let source = object(&[
-        ("start", on_start.as_ref()),
-        ("pull", on_pull.as_ref()),
-        ("cancel", on_cancel.as_ref()),
-    ])?;
-    let strategy = QueuingStrategy::new();
-    strategy.set_high_water_mark(0.0);
-    let stream = ReadableStream::new_with_underlying_source_and_strategy(&source, &strategy)?;
-    let controller = slot.take().ok_or(JsValue::UNDEFINED)?;
-    Ok((stream, controller))
-}
-
-fn object(entries: &[(&str, &JsValue)]) -> Result<Object, JsValue> {
+fn object(entries: &[(&str, JsValue)]) -> Result<Object, JsValue> {
     let object = Object::new();
     for (key, value) in entries {
         Reflect::set(&object, &(*key).into(), value)?;
     }
     Ok(object)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
-fn number(bytes: u64) -> f64 {
-    bytes as f64
 }

@@ -10,6 +10,7 @@ mod fetch;
 mod file_name;
 mod host;
 mod log;
+mod memory;
 mod pages;
 mod publisher;
 mod signaling_socket;

@@ -16,6 +16,7 @@ use web_sys::{AbortController, Blob};
 
 use super::host::Host;
 use super::log;
+use super::memory::free;
 use tabferry_engine::Table;
 
 /// Everything that can be read.
@@ -148,7 +149,10 @@ async fn answer(host: Host) {
             break;
         };
         match load(&read).await {
-            Some(data) => hand_in(&host, &read, &data, &mut frame),
+            Some(data) => {
+                hand_in(&host, &read, &data, &mut frame);
+                free(&data.buffer());
+            }
             None => host.tell(Input::ReadFailed { read: read.key }),
         }
     }
