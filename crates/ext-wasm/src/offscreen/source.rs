@@ -16,7 +16,7 @@ use web_sys::{AbortController, Blob};
 
 use super::host::Host;
 use super::log;
-use super::memory::free;
+use super::memory::SpentBuffers;
 use tabferry_engine::Table;
 
 /// Everything that can be read.
@@ -26,6 +26,7 @@ pub(crate) struct Sources {
     last_id: Cell<u32>,
     /// Reads on their way, in the order in which they were asked for. The engine bounds their number.
     reads: RefCell<VecDeque<Read>>,
+    spent: SpentBuffers,
     /// Whether someone waits for the first of them.
     awaited: Cell<bool>,
 }
@@ -151,7 +152,7 @@ async fn answer(host: Host) {
         match load(&read).await {
             Some(data) => {
                 hand_in(&host, &read, &data, &mut frame);
-                free(&data.buffer());
+                host.sources().spent.add(data.buffer());
             }
             None => host.tell(Input::ReadFailed { read: read.key }),
         }
