@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 
 use crate::process;
+use crate::toolchain;
 use crate::wasm::{self, Loader};
 use crate::workspace::Workspace;
 
@@ -17,12 +18,11 @@ const CONTEXTS: &str = "tabferry-ext";
 pub(crate) fn extension(workspace: &Workspace) -> anyhow::Result<()> {
     process::heading("the extension");
     process::run(
-        process::cargo()
+        toolchain::cargo_with_wasm(workspace)?
             .args(["build", "--package", CONTEXTS, "--bins", "--profile=wasm"])
-            .arg("--target=wasm32-unknown-unknown")
-            .current_dir(&workspace.root),
+            .args(["--target", toolchain::WASM]),
     )?;
-    let built = workspace.target.join("wasm32-unknown-unknown").join("wasm");
+    let built = workspace.target.join(toolchain::WASM).join("wasm");
 
     let mut files = Files::default();
     let glue = workspace.target.join("glue");

@@ -1,9 +1,7 @@
 //! What has to pass besides the tests: formatting, lints for every target, types of the TypeScript, tidy, sizes.
 
-use std::process::Command;
-
 use crate::workspace::Workspace;
-use crate::{node, process, script, size, tidy};
+use crate::{node, process, script, size, tidy, toolchain};
 
 /// The packages that run in a browser.
 const WASM_PACKAGES: &[&str] = &[
@@ -54,24 +52,22 @@ fn formatting(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 fn lints(workspace: &Workspace) -> anyhow::Result<()> {
-    clippy(workspace, |clippy| {
-        clippy.args(["--workspace", "--all-targets"]);
-    })
+    clippy(workspace, &["--workspace", "--all-targets"])
 }
 
 fn wasm_lints(workspace: &Workspace) -> anyhow::Result<()> {
-    clippy(workspace, |clippy| {
-        clippy
-            .args(WASM_PACKAGES)
-            .args(["--lib", "--bins", "--target=wasm32-unknown-unknown"]);
-    })
+    let mut scope = WASM_PACKAGES.to_vec();
+    scope.extend(["--lib", "--bins", "--target", toolchain::WASM]);
+    clippy(workspace, &scope)
 }
 
-fn clippy(workspace: &Workspace, scope: impl Fn(&mut Command)) -> anyhow::Result<()> {
-    let mut clippy = process::cargo();
-    clippy.arg("clippy").current_dir(&workspace.root);
-    scope(&mut clippy);
-    process::run(clippy.args(["--", "--deny=warnings"]))
+fn clippy(workspace: &Workspace, scope: &[&str]) -> anyhow::Result<()> {
+    process::run(
+        toolchain::cargo_with_wasm(workspace)?
+            .arg("clippy")
+            .args(scope)
+            .args(["--", "--deny=warnings"]),
+    )
 }
 
 fn types(workspace: &Workspace) -> anyhow::Result<()> {

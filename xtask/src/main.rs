@@ -16,6 +16,7 @@ mod script;
 mod size;
 mod test;
 mod tidy;
+mod toolchain;
 mod wasm;
 mod workspace;
 

@@ -11,7 +11,7 @@ use crate::counts::Counts;
 use crate::script::{self, EndsOn};
 use crate::wasm::{self, Loader};
 use crate::workspace::Workspace;
-use crate::{node, process};
+use crate::{node, process, toolchain};
 
 /// The package with the tests that run as wasm.
 const WASM_TESTS: &str = "tabferry-wasm-tests";
@@ -133,14 +133,14 @@ fn wasm_in_node(workspace: &Workspace) -> anyhow::Result<Counts> {
         bail!(reason);
     }
     process::run(
-        process::cargo()
+        toolchain::cargo_with_wasm(workspace)?
             .args(["build", "--package", WASM_TESTS, "--lib"])
-            .arg("--target=wasm32-unknown-unknown")
-            .current_dir(&workspace.root),
+            .args(["--target", toolchain::WASM]),
     )?;
     let built = workspace
         .target
-        .join("wasm32-unknown-unknown/debug/tabferry_wasm_tests.wasm");
+        .join(toolchain::WASM)
+        .join("debug/tabferry_wasm_tests.wasm");
     let module = wasm::make(workspace, &built, "tests", Loader::Node)?;
     count_lines(
         node::node()
