@@ -153,7 +153,7 @@ impl Engine {
         }
     }
 
-    /// Changes whenever a new snapshot would differ in more than speeds.
+    /// Changes whenever a new snapshot would differ in more than the progress of running transfers.
     pub fn revision(&self) -> u64 {
         self.out.revision()
     }

@@ -185,7 +185,6 @@ impl Engine {
             .and_then(|receiving| receiving.handle_written(now, file, bytes));
         transfer.moved(now);
         let session = transfer.session;
-        self.out.changed();
         if let (Some(credit), Some(session)) = (credit, session) {
             self.send_frame(session, &credit);
         }

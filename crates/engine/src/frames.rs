@@ -374,7 +374,6 @@ impl Engine {
         let complete = report(transfer)?;
         transfer.moved(self.now);
         self.session_moved(key);
-        self.out.changed();
         if complete {
             self.end(id, TransferState::Done);
         } else {

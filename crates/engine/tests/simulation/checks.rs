@@ -186,7 +186,7 @@ impl World {
         if revision == self.nodes[node].revision {
             // Now and then, that nothing else has changed is not taken on trust.
             if self.tally.steps.is_multiple_of(64) {
-                let snapshot = without_speeds(engine.snapshot(tabferry_engine::Time(self.now)));
+                let snapshot = without_progress(engine.snapshot(tabferry_engine::Time(self.now)));
                 assert_eq!(
                     snapshot, self.nodes[node].snapshot,
                     "the snapshot has changed, its revision has not"
@@ -200,7 +200,7 @@ impl World {
             self.meet(node, view.id, view.direction);
         }
         self.check_snapshot(node, &snapshot);
-        self.nodes[node].snapshot = without_speeds(snapshot);
+        self.nodes[node].snapshot = without_progress(snapshot);
     }
 
     fn check_snapshot(&self, node: usize, snapshot: &Snapshot) {
@@ -393,8 +393,12 @@ impl World {
     }
 }
 
-fn without_speeds(mut snapshot: Snapshot) -> Snapshot {
+fn without_progress(mut snapshot: Snapshot) -> Snapshot {
     for view in &mut snapshot.transfers {
+        if view.state == TransferState::Running {
+            view.bytes_done = 0;
+            view.files_done = 0;
+        }
         view.bytes_per_second = 0;
         view.seconds_left = None;
     }

@@ -1,6 +1,6 @@
 //! One promise each, with a fixed course of events.
 
-use tabferry_engine::{Channel, FileFailure};
+use tabferry_engine::{Channel, FileFailure, Time};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::frame::{
@@ -8,7 +8,7 @@ use tabferry_protocol::frame::{
     EntryStored, Propose, Role,
 };
 use tabferry_protocol::host::{
-    Command, ConnectionView, PlainItem, SignalingProblem, TransferState,
+    Command, ConnectionView, PlainItem, SignalingProblem, TransferState, TransferView,
 };
 use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
@@ -88,10 +88,17 @@ impl World {
     /// Waits until a share of a transfer, in percent, has arrived for sure.
     fn await_progress(&mut self, node: usize, transfer: TransferId, percent: u64) {
         self.run_while("a transfer doesn't get on", 20 * 60_000, |world| {
-            let views = &world.nodes[node].snapshot.transfers;
-            let view = views.iter().find(|view| view.id == transfer);
+            let view = world.transfer(node, transfer);
             view.is_none_or(|view| view.bytes_done * 100 < view.bytes * percent)
         });
+    }
+
+    /// A transfer as a device shows it now.
+    fn transfer(&self, node: usize, transfer: TransferId) -> Option<TransferView> {
+        let engine = self.nodes[node].engine.as_ref()?;
+        let snapshot = engine.snapshot(Time(self.now));
+        let mut views = snapshot.transfers.into_iter();
+        views.find(|view| view.id == transfer)
     }
 
     /// Runs until nothing is left to do, and holds every device to account.
@@ -591,14 +598,10 @@ fn a_slow_link_is_not_a_stalled_one() {
     });
     let sending = world.send_files(0, 1, &[MIB]);
     let received = world.accept_next(1);
-    world.run_for(30_000);
+    // One chunk takes 33 s.
+    world.run_for(40_000);
     let sent = world.ledger.sendings[sending].sent.unwrap();
-    let views = &world.nodes[0].snapshot.transfers;
-    let done = views
-        .iter()
-        .find(|view| view.id == sent)
-        .unwrap()
-        .bytes_done;
+    let done = world.transfer(0, sent).unwrap().bytes_done;
     assert!(done > 30_000, "the sender sees no progress: {done} bytes");
     assert_eq!(world.await_end(sending), TransferState::Done);
     assert_eq!(world.await_ended(1, received), TransferState::Done);

@@ -14,6 +14,9 @@ use crate::envelope::{BackgroundMessage, EngineStatus};
 /// Shortest time between two snapshots: faster than anyone reads.
 const INTERVAL_MS: u64 = 200;
 
+/// Time between two snapshots of a running transfer. Drawing them costs what the transfer could use.
+const PROGRESS_INTERVAL_MS: u64 = 500;
+
 /// What was passed on last.
 #[derive(Debug)]
 pub(crate) struct Publisher {
@@ -58,15 +61,15 @@ impl Publisher {
             return;
         };
         pages.show(&snapshot);
-        // Speeds change without a new revision.
+        // Progress makes no new revision.
         let moves = |state| matches!(state, TransferState::Running);
         if snapshot
             .transfers
             .iter()
             .any(|transfer| moves(transfer.state))
-            && !self.due.replace(true)
+            && !self.due.get()
         {
-            self.timer.set(INTERVAL_MS);
+            self.timer.set(PROGRESS_INTERVAL_MS);
         }
     }
 

@@ -55,9 +55,11 @@ pub fn set_text(element: &Element, text: &str) {
     }
 }
 
-/// Sets an attribute.
+/// Sets an attribute, if it is another than before: the browser would load an icon again for the same address.
 pub fn set(element: &Element, name: &str, value: &str) {
-    raw(element).set_attribute(name, value);
+    if element.get_attribute(name).as_deref() != Some(value) {
+        raw(element).set_attribute(name, value);
+    }
 }
 
 /// Sets an attribute without a value, or takes it away.
