@@ -73,7 +73,7 @@ function streamFrom(port) {
     },
     pull() {
       // The reader still holds the last piece, and is done with those before.
-      if (given.length > 16) free(given.splice(0, 16));
+      if (given.length > 4) free(given.splice(0, given.length - 1));
       port.postMessage("more");
     },
     cancel: () => port.close(),

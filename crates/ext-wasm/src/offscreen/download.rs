@@ -19,7 +19,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlIFrameElement, MessageChannel, MessagePort, ServiceWorkerRegistration};
 
 use super::host::Host;
-use super::timer::pause;
+use super::timer::{Timer, pause};
 use super::{background, log};
 use crate::background::download::content_disposition;
 use crate::chrome::runtime;
@@ -28,6 +28,13 @@ use tabferry_engine::Table;
 
 /// How long the service worker may take to start and to take a file. Milliseconds.
 const HAND_OVER_TIMEOUT_MS: u64 = 10_000;
+
+/// What the service worker is given at once. Each piece costs a message there and one back: more than the copy that makes
+/// one of several frames.
+const PIECE_BYTES: u32 = 1024 * 1024;
+
+/// After this a smaller piece is given: on a slow link the bytes shall be seen to arrive. Milliseconds.
+const PIECE_DELAY_MS: u64 = 200;
 
 /// How long the browser's list of downloads may be behind. Milliseconds.
 const END_TIMEOUT_MS: u64 = 2_000;
@@ -55,7 +62,14 @@ impl Downloads {
     /// Appends bytes, which wait here until they are asked for.
     pub(crate) fn write(&self, host: &Host, file: FileKey, data: Uint8Array) {
         if let Some(download) = self.find(file) {
-            download.waiting.borrow_mut().push_back(data);
+            download.waiting.borrow_mut().push(data);
+            download.flush(host);
+        }
+    }
+
+    fn handle_delay(&self, host: &Host, file: FileKey) {
+        if let Some(download) = self.find(file) {
+            download.delay.set(Delay::Over);
             download.flush(host);
         }
     }
@@ -160,6 +174,46 @@ fn failed(file: FileKey, failure: FileFailure) -> Input<'static> {
     Input::FileFailed { file, failure }
 }
 
+/// Frames that were not asked for yet. The engine's window bounds them.
+#[derive(Default)]
+struct Waiting {
+    frames: VecDeque<Uint8Array>,
+    bytes: u32,
+}
+
+impl Waiting {
+    fn push(&mut self, frame: Uint8Array) {
+        self.bytes += frame.length();
+        self.frames.push_back(frame);
+    }
+
+    /// The first of them as one piece.
+    fn take(&mut self, host: &Host) -> Uint8Array {
+        let piece = Uint8Array::new_with_length(self.bytes.min(PIECE_BYTES));
+        let mut length = 0;
+        while let Some(frame) = self
+            .frames
+            .pop_front_if(|frame| length + frame.length() <= piece.length())
+        {
+            piece.set(&frame, length);
+            length += frame.length();
+            host.spent().add(frame.buffer());
+        }
+        self.bytes -= length;
+        piece.subarray(0, length)
+    }
+}
+
+/// How long what waits has waited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Delay {
+    #[default]
+    None,
+    Running,
+    /// For [`PIECE_DELAY_MS`].
+    Over,
+}
+
 /// One file on its way.
 struct Download {
     file: FileKey,
@@ -167,10 +221,11 @@ struct Download {
     id: String,
     /// To the service worker, which asks for each piece on it.
     port: MessagePort,
-    /// Bytes that were not asked for yet. The engine's window bounds them.
-    waiting: RefCell<VecDeque<Uint8Array>>,
+    waiting: RefCell<Waiting>,
     /// Whether a piece was asked for.
     wanted: Cell<bool>,
+    delay: Cell<Delay>,
+    timer: Timer,
     /// Whether no more will be written.
     complete: Cell<bool>,
     /// From when the service worker has taken the file.
@@ -190,6 +245,11 @@ impl Download {
             move || host.downloads().handle_pull(&host, file)
         });
         port.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+
+        let timer = Timer::new({
+            let host = host.clone();
+            move || host.downloads().handle_delay(&host, file)
+        });
 
         // The whole answer, so that the service worker need not know what it gives out.
         let headers = object(&[
@@ -217,35 +277,48 @@ impl Download {
             port,
             waiting: RefCell::default(),
             wanted: Cell::default(),
+            delay: Cell::default(),
+            timer,
             complete: Cell::default(),
             frame: RefCell::default(),
             _on_message: on_message,
         }))
     }
 
-    /// Sends the next piece, or the end, if that was asked for and is there.
+    /// Sends what waits as one piece, or the end, if that was asked for and is there.
     fn flush(&self, host: &Host) {
         if !self.wanted.get() {
             return;
         }
-        let next = self.waiting.borrow_mut().pop_front();
-        if let Some(data) = next {
-            self.wanted.set(false);
-            let bytes = u64::from(data.length());
-            // Moved and not copied, so that no garbage piles up here.
-            match self
-                .port
-                .post_message_with_transferable(&data, &Array::of1(&data.buffer()))
-            {
-                Ok(()) => host.tell(Input::Written {
-                    file: self.file,
-                    bytes,
-                }),
-                Err(thrown) => log::warn_js("download", &thrown),
+        let waiting = self.waiting.borrow().bytes;
+        if waiting == 0 {
+            if self.complete.get() {
+                self.wanted.set(false);
+                self.say("end");
             }
-        } else if self.complete.get() {
-            self.wanted.set(false);
-            self.say("end");
+            return;
+        }
+        if waiting < PIECE_BYTES && !self.complete.get() && self.delay.get() != Delay::Over {
+            if self.delay.replace(Delay::Running) == Delay::None {
+                self.timer.set(PIECE_DELAY_MS);
+            }
+            return;
+        }
+        self.timer.clear();
+        self.delay.set(Delay::None);
+        self.wanted.set(false);
+        let piece = self.waiting.borrow_mut().take(host);
+        let bytes = u64::from(piece.length());
+        // Moved and not copied, so that no garbage piles up here.
+        match self
+            .port
+            .post_message_with_transferable(&piece, &Array::of1(&piece.buffer()))
+        {
+            Ok(()) => host.tell(Input::Written {
+                file: self.file,
+                bytes,
+            }),
+            Err(thrown) => log::warn_js("download", &thrown),
         }
     }
 

@@ -16,6 +16,7 @@ use web_sys::{Blob, BlobPropertyBag};
 
 use super::connection::{Connections, Step};
 use super::download::Downloads;
+use super::memory::SpentBuffers;
 use super::pages::Pages;
 use super::publisher::Publisher;
 use super::signaling_socket::SignalingSocket;
@@ -68,6 +69,7 @@ struct Shared {
     connections: Connections,
     sources: Sources,
     downloads: Downloads,
+    spent: SpentBuffers,
     publisher: Publisher,
     pages: OnceCell<Pages>,
 }
@@ -108,6 +110,7 @@ impl Host {
                 connections: Connections::default(),
                 sources: Sources::default(),
                 downloads: Downloads::default(),
+                spent: SpentBuffers::default(),
                 publisher: Publisher::new(on(|host| host.0.publisher.publish(host))),
                 pages: OnceCell::new(),
             }
@@ -207,6 +210,10 @@ impl Host {
 
     pub(crate) fn downloads(&self) -> &Downloads {
         &self.0.downloads
+    }
+
+    pub(crate) fn spent(&self) -> &SpentBuffers {
+        &self.0.spent
     }
 
     pub(crate) fn pages(&self) -> Option<&Pages> {

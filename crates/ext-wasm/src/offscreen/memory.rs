@@ -13,7 +13,7 @@ use web_sys::MessageChannel;
 pub(crate) struct SpentBuffers(RefCell<Vec<ArrayBuffer>>);
 
 impl SpentBuffers {
-    const KEPT: usize = 8;
+    const KEPT: usize = 16;
 
     pub(crate) fn add(&self, buffer: ArrayBuffer) {
         let mut spent = self.0.borrow_mut();

@@ -16,7 +16,6 @@ use web_sys::{AbortController, Blob};
 
 use super::host::Host;
 use super::log;
-use super::memory::SpentBuffers;
 use tabferry_engine::Table;
 
 /// Everything that can be read.
@@ -26,7 +25,6 @@ pub(crate) struct Sources {
     last_id: Cell<u32>,
     /// Reads on their way, in the order in which they were asked for. The engine bounds their number.
     reads: RefCell<VecDeque<Read>>,
-    spent: SpentBuffers,
     /// Whether someone waits for the first of them.
     awaited: Cell<bool>,
 }
@@ -152,7 +150,7 @@ async fn answer(host: Host) {
         match load(&read).await {
             Some(data) => {
                 hand_in(&host, &read, &data, &mut frame);
-                host.sources().spent.add(data.buffer());
+                host.spent().add(data.buffer());
             }
             None => host.tell(Input::ReadFailed { read: read.key }),
         }
@@ -189,7 +187,7 @@ fn hand_in(host: &Host, read: &Read, data: &Uint8Array, frame: &mut [u8]) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "64 KiB")]
+#[expect(clippy::cast_possible_truncation, reason = "128 KiB")]
 const CHUNK_LENGTH: u32 = CHUNK_BYTES as u32;
 
 #[expect(
