@@ -12,7 +12,7 @@ import { SignalingServer } from "./harness/signaling.ts";
 import { chooseFiles, openSendTab, Popup } from "./harness/ui.ts";
 
 const BYTES = 256 * 1024 * 1024;
-const RUNS = 3;
+const RUNS = 5;
 /** What the protocol may cost at most. */
 const GOAL = 0.85;
 

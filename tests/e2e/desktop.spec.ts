@@ -7,6 +7,7 @@ import type { Page } from "@playwright/test";
 
 import { Desktop, missingForDesktop } from "./harness/desktop.ts";
 import { Devices } from "./harness/devices.ts";
+import { waitForTarget } from "./harness/devtools.ts";
 import { fileArrives } from "./harness/files.ts";
 import { expect, test } from "./harness/fixtures.ts";
 import { menuReads } from "./harness/menu.ts";
@@ -78,4 +79,15 @@ test("an image of another site is sent as a link if its person denies access, an
   expect(await readFile(file)).toEqual(near.site.picture);
   const granted = await ada.inWorker(() => chrome.permissions.getAll());
   expect(granted.origins, "that site and no other").toEqual([`${new URL(elsewhere).origin}/*`]);
+});
+
+test("the keyboard shortcut opens the popup", async () => {
+  const ada = near.get("Ada");
+  await near.closeTabs();
+  const page = await ada.open(near.site.url("/"));
+  const isPopup = ({ url }: { url: string }): boolean => url === `chrome-extension://${ada.extensionId}/popup.html`;
+  expect((await ada.targets()).some(isPopup)).toBe(false);
+  const opened = waitForTarget(ada.port, isPopup);
+  await desktop.press(page, "alt+shift+f");
+  await opened;
 });

@@ -37,6 +37,16 @@ async function review(page: Page, name: string, size: { width: number; height: n
   await page.emulateMedia({ colorScheme: null });
 }
 
+test("the popup before its program runs", async () => {
+  const ada = near.get("Ada");
+  const popup = await ada.context.newPage();
+  await popup.route("**/*.wasm", (route) => route.abort());
+  await popup.goto(`chrome-extension://${ada.extensionId}/popup.html`);
+  await expect(popup.getByText("Starting…")).toBeVisible();
+  await expect(popup.getByRole("heading", { name: "Devices" })).toBeVisible();
+  await review(popup, "popup-starting", POPUP);
+});
+
 test("the popup with a device", async () => {
   const popup = await Popup.open(near.get("Ada"));
   await expect(popup.device("Bee")).toBeVisible();

@@ -74,6 +74,13 @@ export class Desktop {
     await expect.poll(async () => gone(menu)).toBe(true);
   }
 
+  /** Presses keys at once, for instance `alt+shift+f`, in the window of a page. */
+  async press(page: Page, keys: string): Promise<void> {
+    await page.bringToFront();
+    const { x, y } = await onScreen(page, 10, 10);
+    await xdotool("mousemove", String(x), String(y), "click", "1", "key", "--clearmodifiers", keys);
+  }
+
   /** Waits for the browser's question and clicks on an answer. The question is drawn inside the browser's window: it dims
    * the page, and its second button is found by its color, with the first one to the left of it. */
   async answer(answer: "allow" | "deny"): Promise<void> {
