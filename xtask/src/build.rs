@@ -20,7 +20,8 @@ pub(crate) fn extension(workspace: &Workspace) -> anyhow::Result<()> {
     process::run(
         toolchain::cargo_with_wasm(workspace)?
             .args(["build", "--package", CONTEXTS, "--bins", "--profile=wasm"])
-            .args(["--target", toolchain::WASM]),
+            .args(["--target", toolchain::WASM])
+            .args(["--config", &toolchain::without_paths(workspace)]),
     )?;
     let built = workspace.target.join(toolchain::WASM).join("wasm");
 
