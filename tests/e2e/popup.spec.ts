@@ -4,7 +4,7 @@ import { devices } from "./harness/devices.ts";
 import { fileArrives, randomFile } from "./harness/files.ts";
 import { expect, test } from "./harness/fixtures.ts";
 import { PAGE_TITLE } from "./harness/site.ts";
-import { sendFiles } from "./harness/transfers.ts";
+import { accept, midway, sendFiles } from "./harness/transfers.ts";
 import { clickButton, Popup } from "./harness/ui.ts";
 
 // A click on the toolbar would give access to the page in front; a test can't click there.
@@ -21,6 +21,19 @@ test("the page in front is sent from the popup", async () => {
   const opened = bee.context.waitForEvent("page");
   await received.page.getByRole("button", { name: `Open ${PAGE_TITLE}` }).click();
   expect((await opened).url()).toBe(near.site.url("/"));
+});
+
+test("a popup that is opened in the middle of a transfer follows it", async () => {
+  const [ada, bee] = [near.get("Ada"), near.get("Bee")];
+  await sendFiles(ada, "Bee", [await randomFile(near.folder, "long.bin", 100_000_000)]);
+  const receiver = await accept(bee, "Ada");
+  await midway(receiver, "long.bin");
+  const sender = await Popup.open(ada);
+  for (const popup of [sender, receiver]) {
+    const seen = await popup.progress("long.bin").evaluate((bar) => (bar as HTMLProgressElement).value);
+    await midway(popup, "long.bin", seen);
+  }
+  await fileArrives(bee.downloads, 100_000_000);
 });
 
 test("a screen reader hears what begins and ends, and no percentages", async () => {

@@ -70,6 +70,8 @@ fn text_bytes(entry: &Entry) -> usize {
 pub(crate) struct Receiving {
     transfer: WireTransferId,
     files: Vec<FileEntry>,
+    /// How many of them may run something when they are opened.
+    programs: u32,
     /// Whether a person said yes. Nothing is stored before.
     pub(crate) accepted: bool,
     /// 0 until bytes were asked for.
@@ -112,10 +114,16 @@ struct OpenFile {
 
 impl Receiving {
     pub(crate) fn new(transfer: WireTransferId, files: Vec<FileEntry>) -> Self {
+        let programs = files
+            .iter()
+            .filter(|file| ReceivedName::from_proposed(&file.name).is_program())
+            .count();
+        let programs = u32::try_from(programs).unwrap_or(u32::MAX);
         let stored = vec![false; files.len()];
         Self {
             transfer,
             files,
+            programs,
             accepted: false,
             epoch: 0,
             epoch_entry: 0,
@@ -138,6 +146,10 @@ impl Receiving {
     /// How many files.
     pub(crate) fn count(&self) -> u32 {
         u32::try_from(self.files.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn programs(&self) -> u32 {
+        self.programs
     }
 
     /// Bytes in all.

@@ -188,6 +188,7 @@ impl Transfer {
             from: self.device.clone(),
             names: receiving.names(ProposalView::NAMES),
             files: receiving.count(),
+            programs: receiving.programs(),
             bytes: self.bytes,
         })
     }

@@ -210,6 +210,8 @@ pub struct ProposalView {
     pub names: Vec<String>,
     /// How many files.
     pub files: u32,
+    /// How many of them may run something when they are opened.
+    pub programs: u32,
     /// How many bytes in all.
     pub bytes: u64,
 }

@@ -32,6 +32,83 @@ const INTERPRETED_EXTENSIONS: [&str; 11] = [
     "webloc",
 ];
 
+/// Extensions of what runs, installs or changes settings when it is opened, on any system: programs, scripts, packages, images
+/// of disks, documents with macros.
+const PROGRAM_EXTENSIONS: [&str; 72] = [
+    "app",
+    "appimage",
+    "appinstaller",
+    "application",
+    "appref-ms",
+    "appx",
+    "bash",
+    "bat",
+    "chm",
+    "cmd",
+    "com",
+    "command",
+    "cpl",
+    "crx",
+    "deb",
+    "dmg",
+    "docm",
+    "dotm",
+    "exe",
+    "flatpakref",
+    "gadget",
+    "hta",
+    "img",
+    "inf",
+    "ins",
+    "iso",
+    "jar",
+    "jnlp",
+    "js",
+    "jse",
+    "mobileconfig",
+    "mpkg",
+    "msc",
+    "msi",
+    "msix",
+    "msp",
+    "mst",
+    "pif",
+    "pkg",
+    "potm",
+    "ppam",
+    "ppsm",
+    "pptm",
+    "prf",
+    "ps1",
+    "psm1",
+    "py",
+    "pyw",
+    "rb",
+    "reg",
+    "rpm",
+    "run",
+    "scr",
+    "sct",
+    "sh",
+    "shb",
+    "sldm",
+    "snap",
+    "terminal",
+    "tool",
+    "vb",
+    "vbe",
+    "vbs",
+    "vhd",
+    "vhdx",
+    "workflow",
+    "ws",
+    "wsf",
+    "wsh",
+    "xlam",
+    "xlsm",
+    "xpi",
+];
+
 /// Whole names that give a folder its look or its rules.
 const FOLDER_SETTINGS: [&str; 3] = ["desktop.ini", "thumbs.db", "autorun.inf"];
 
@@ -76,6 +153,13 @@ impl ReceivedName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether opening the file may run something of the sender's, by its extension.
+    pub fn is_program(&self) -> bool {
+        let (_, extension) = self.split_extension();
+        let extension = extension.trim_start_matches('.').to_lowercase();
+        PROGRAM_EXTENSIONS.contains(&extension.as_str())
     }
 
     /// Everything before the extension, and the extension with its dot (empty if there is none).
@@ -238,6 +322,25 @@ mod tests {
             "x.{20D04FE0-3AEA-1069-A2D8-08002B30309D}",
             "x.{20D04FE0-3AEA-1069-A2D8-08002B30309D}.download",
         );
+    }
+
+    #[test]
+    fn programs_are_told_from_documents() {
+        let is_program = |name: &str| ReceivedName::from_proposed(name).is_program();
+        for name in [
+            "setup.exe",
+            "invoice.pdf.EXE",
+            "a.exe. .",
+            "x\u{202E}fdp.scr",
+            "install.sh",
+            "budget.xlsm",
+        ] {
+            assert!(is_program(name), "{name}");
+        }
+        for name in ["photo.jpg", "exe", "setup.exe.txt", "notes", "a.lnk"] {
+            assert!(!is_program(name), "{name}");
+        }
+        assert!(PROGRAM_EXTENSIONS.is_sorted(), "easy to look through");
     }
 
     #[test]

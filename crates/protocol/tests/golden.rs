@@ -815,6 +815,7 @@ fn proposal_view() -> ProposalView {
         from: device_view(),
         names: vec!["报告 🚢.pdf".to_owned(), "x".to_owned()],
         files: 2,
+        programs: 1,
         bytes: 3 * 1024 * 1024 * 1024,
     }
 }

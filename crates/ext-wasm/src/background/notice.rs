@@ -148,6 +148,10 @@ pub fn reaction(id: &str, button: Option<u32>, kept: Option<Kept>) -> Output {
 fn of_proposal(proposal: &ProposalView, words: Words<'_>) -> Notice {
     let shown = ProposalModel::new(proposal, words);
     let mut message = String::new();
+    if let Some(warning) = shown.warning {
+        message.push_str(&warning);
+        message.push('\n');
+    }
     for name in &proposal.names {
         message.push_str(name);
         message.push('\n');
@@ -319,6 +323,7 @@ mod tests {
             from: device(1, "Ada"),
             names: vec!["a.txt".to_owned(), "b.txt".to_owned()],
             files: 4,
+            programs: 0,
             bytes: 1_500_000,
         };
         let asked = notice(&Event::ProposalArrived { proposal });

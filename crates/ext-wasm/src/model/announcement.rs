@@ -148,6 +148,7 @@ mod tests {
                 from: device(1, "Ada"),
                 names: vec!["a".to_owned()],
                 files: 2,
+                programs: 0,
                 bytes: 3,
             }],
             ..empty()

@@ -17,6 +17,8 @@ pub struct ProposalModel {
     pub names: Vec<ShownName>,
     /// How many files are not named, if any.
     pub more: Option<String>,
+    /// That some of them are programs, if so.
+    pub warning: Option<String>,
     /// Total size.
     pub size: String,
     /// Accessible name of the button that accepts.
@@ -40,6 +42,11 @@ impl ProposalModel {
                 .map(|name| ShownName::of_file(name))
                 .collect(),
             more: (more > 0).then(|| words("incoming_more", &[&more.to_string()])),
+            warning: match proposal.programs {
+                0 => None,
+                1 => Some(words("incoming_program", &[])),
+                many => Some(words("incoming_programs", &[&many.to_string()])),
+            },
             size: words("incoming_size", &[&size(proposal.bytes, words)]),
             accept: words("accept_from", &[from]),
             decline: words("decline_from", &[from]),
@@ -52,12 +59,13 @@ mod tests {
     use super::*;
     use crate::model::tests::{device, english};
 
-    fn proposal(names: &[&str], files: u32) -> ProposalModel {
+    fn proposal(names: &[&str], files: u32, programs: u32) -> ProposalModel {
         let view = ProposalView {
             transfer: TransferId(9),
             from: device(1, "Ada"),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             files,
+            programs,
             bytes: 1_500_000,
         };
         ProposalModel::new(&view, &english)
@@ -65,19 +73,27 @@ mod tests {
 
     #[test]
     fn it_says_who_what_and_how_much() {
-        let shown = proposal(&["a.txt"], 1);
+        let shown = proposal(&["a.txt"], 1, 0);
         assert_eq!(shown.title, "Ada wants to send you 1 file");
         assert_eq!(shown.size, "1.50 MB in all");
-        assert_eq!(shown.more, None);
+        assert_eq!((shown.more, shown.warning), (None, None));
         assert_eq!(shown.accept, "Accept from Ada");
         assert_eq!(shown.decline, "Decline from Ada");
     }
 
     #[test]
     fn files_without_a_shown_name_are_counted() {
-        let shown = proposal(&["a.txt", "b.txt"], 12);
+        let shown = proposal(&["a.txt", "b.txt"], 12, 0);
         assert_eq!(shown.title, "Ada wants to send you 12 files");
         assert_eq!(shown.more.as_deref(), Some("and 10 more"));
         assert_eq!(shown.names.len(), 2);
+    }
+
+    #[test]
+    fn programs_are_warned_of() {
+        let one = proposal(&["invoice.pdf.exe"], 1, 1).warning.unwrap();
+        assert!(one.starts_with("One file is a program."), "{one}");
+        let more = proposal(&["a.exe", "b.sh"], 2, 2).warning.unwrap();
+        assert!(more.starts_with("2 files are programs."), "{more}");
     }
 }

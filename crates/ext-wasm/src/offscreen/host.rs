@@ -159,9 +159,9 @@ impl Host {
         frame: Option<&ArrayBuffer>,
     ) {
         let mut received = self.0.received.borrow_mut();
-        received.clear();
+        // What is there is written over; clearing it first would write it twice.
+        received.resize(frame.map_or(0, |frame| frame.byte_length() as usize), 0);
         if let Some(frame) = frame {
-            received.resize(frame.byte_length() as usize, 0);
             Uint8Array::new(frame).copy_to(&mut received);
         }
         let entered = self.enter(Input::Frame {
@@ -222,6 +222,11 @@ impl Host {
 
     pub(crate) fn now(&self) -> Time {
         self.0.clock.now()
+    }
+
+    /// Passes on what there is to show, now.
+    pub(crate) fn publish(&self) {
+        self.0.publisher.publish(self);
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

@@ -70,9 +70,15 @@ impl Pages {
 
     /// Sends a snapshot to every open page.
     pub(crate) fn show(&self, snapshot: &Snapshot) {
-        let Some(text) = encode(snapshot) else { return };
+        let text = match serde_json::to_string(snapshot) {
+            Ok(text) => text,
+            Err(error) => return log::warn("snapshot", error),
+        };
         for port in self.ports.borrow().values() {
-            post(port, &text);
+            // A page that has just closed misses nothing.
+            if let Err(error) = port.post(&text) {
+                log::warn("page", error);
+            }
         }
     }
 
@@ -96,10 +102,8 @@ impl Pages {
             }
         };
         let port = Port::new(raw, on_message, on_disconnect);
-        if let Some(text) = encode(&host.snapshot()) {
-            post(&port, &text);
-        }
         self.ports.borrow_mut().insert(key, port);
+        host.publish();
     }
 }
 
@@ -115,19 +119,6 @@ impl fmt::Debug for Pages {
 #[derive(Deserialize)]
 struct Heard {
     offscreen: Option<OffscreenMessage>,
-}
-
-fn encode(snapshot: &Snapshot) -> Option<String> {
-    serde_json::to_string(snapshot)
-        .inspect_err(|error| log::warn("snapshot", error))
-        .ok()
-}
-
-/// A page that has just closed misses nothing.
-fn post(port: &Port, text: &str) {
-    if let Err(error) = port.post(text) {
-        log::warn("page", error);
-    }
 }
 
 fn handle_message(host: &Host, message: OffscreenMessage) {

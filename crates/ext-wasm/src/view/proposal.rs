@@ -14,6 +14,7 @@ pub struct ProposalRow {
     title: HtmlElement,
     names: HtmlElement,
     more: HtmlElement,
+    warning: HtmlElement,
     size: HtmlElement,
     accept: HtmlElement,
     decline: HtmlElement,
@@ -32,6 +33,7 @@ impl Row for ProposalRow {
         let title = child(&root, "p", "title");
         let names = child(&root, "div", "names");
         let more = child(&root, "p", "detail");
+        let warning = child(&root, "p", "warning");
         let size = child(&root, "p", "detail");
         let actions = child(&root, "div", "actions");
         Self {
@@ -41,6 +43,7 @@ impl Row for ProposalRow {
             title,
             names,
             more,
+            warning,
             size,
         }
     }
@@ -57,6 +60,8 @@ impl Row for ProposalRow {
         }
         show(&self.more, model.more.is_some());
         set_text(&self.more, model.more.as_deref().unwrap_or_default());
+        show(&self.warning, model.warning.is_some());
+        set_text(&self.warning, model.warning.as_deref().unwrap_or_default());
         set_text(&self.size, &model.size);
         set_label(&self.accept, &model.accept);
         set_label(&self.decline, &model.decline);

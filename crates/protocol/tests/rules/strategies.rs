@@ -388,16 +388,19 @@ fn proposal_view() -> impl Strategy<Value = ProposalView> {
         transfer_id(),
         device_view(),
         names,
-        any::<u32>(),
+        any::<(u32, u32)>(),
         any::<u64>(),
     )
-        .prop_map(|(transfer, from, names, files, bytes)| ProposalView {
-            transfer,
-            from,
-            names,
-            files,
-            bytes,
-        })
+        .prop_map(
+            |(transfer, from, names, (files, programs), bytes)| ProposalView {
+                transfer,
+                from,
+                names,
+                files,
+                programs,
+                bytes,
+            },
+        )
 }
 
 fn item_view() -> impl Strategy<Value = ItemView> {
