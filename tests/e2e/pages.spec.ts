@@ -79,12 +79,11 @@ test("the popup with questions, transfers and received things", async () => {
   await clickContextMenu(ada, "page", bee, page);
   await clickContextMenu(ada, "selection", bee, page, { selectionText: "Boats come back with the tide." });
   await expect(receiver.page.getByText("Text from Ada")).toBeVisible();
-  // Questions: many files, and a long name in letters that run from right to left.
+  // Questions: a program that wants to be taken for a document, many files, and a long name in letters that run from right to left.
+  await sendFiles(ada, "Bee", [await randomFile(near.folder, "invoice.pdf.exe", 3_000)]);
   const names = ["one.txt", "two.txt", "three.txt", "four.txt", "five.txt", "six.txt", "seven.txt"];
   await sendFiles(ada, "Bee", await Promise.all(names.map((name) => randomFile(near.folder, name, 1_000))));
   await sendFiles(ada, "Bee", [await randomFile(near.folder, `تقرير ${"الميناء ".repeat(8)}.pdf`, 3_000_000)]);
-  // And one that wants to be taken for something else.
-  await sendFiles(ada, "Bee", [await randomFile(near.folder, "invoice.pdf.exe", 3_000)]);
   await expect(receiver.accept("Ada")).toHaveCount(3);
   await expect(receiver.page.getByText("One file is a program.")).toBeVisible();
   await review(receiver.page, "popup-receiver", TALL);
