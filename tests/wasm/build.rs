@@ -41,6 +41,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "pub(crate) const NATIVE_DIGESTS: &str = {:?};",
         transcript::digests()
     )?;
+    writeln!(
+        generated,
+        "pub(crate) const NATIVE_HANDSHAKES: &str = {:?};",
+        transcript::handshakes()
+    )?;
     let out = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     std::fs::write(Path::new(&out).join("expected.rs"), generated)?;
     Ok(())

@@ -29,6 +29,8 @@ pub enum Code {
     InvalidFrame,
     /// The other end broke the rules of the protocol.
     PeerMisbehaved,
+    /// The other end could not prove who it is: a fault, or somebody in between.
+    Unverified,
     /// Too many of these at once.
     Busy,
     /// More entries or bytes than allowed.
@@ -52,7 +54,7 @@ pub enum Code {
 
 impl Code {
     /// Every code that this version can produce, for tables and tests.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Cancelled,
         Self::Declined,
         Self::NoAnswer,
@@ -64,6 +66,7 @@ impl Code {
         Self::Incompatible,
         Self::InvalidFrame,
         Self::PeerMisbehaved,
+        Self::Unverified,
         Self::Busy,
         Self::TooLarge,
         Self::ForbiddenLink,

@@ -7,6 +7,9 @@ pub const CHUNK_BYTES: usize = 128 * 1024;
 /// Longest control frame in bytes. Chromium's SCTP accepts messages up to 256 KiB.
 pub const CONTROL_FRAME_BYTES: usize = 256 * 1024;
 
+/// Longest handshake message in bytes. The longest honest one has 355: the second, with every version and the longest name.
+pub const HANDSHAKE_MESSAGE_BYTES: usize = 512;
+
 /// Longest signaling message in bytes, either direction. An SDP with candidates is a few KiB.
 pub const SIGNALING_MESSAGE_BYTES: usize = 64 * 1024;
 

@@ -33,6 +33,9 @@ use tabferry_protocol::signaling::{
 };
 use tabferry_protocol::version::Versions;
 
+#[path = "scenario/handshake.rs"]
+mod scenario;
+
 /// Names every variant of a type once: a new one does not compile before it is listed, and a listed one without a
 /// sample fails its test.
 macro_rules! variants {
@@ -157,6 +160,7 @@ variants!(Code:
     Self::Incompatible => "incompatible",
     Self::InvalidFrame => "invalid-frame",
     Self::PeerMisbehaved => "peer-misbehaved",
+    Self::Unverified => "unverified",
     Self::Busy => "busy",
     Self::TooLarge => "too-large",
     Self::ForbiddenLink => "forbidden-link",
@@ -1050,4 +1054,22 @@ fn closed_sets_of_words() {
     check_words("role", &[Role::Sender, Role::Receiver]);
     let rooms = [("nearby", Room::Nearby), ("unknown", Room::Unknown)];
     check_json("room", &rooms);
+}
+
+#[test]
+fn handshake() {
+    let dir = golden_dir().join("handshake");
+    let files = scenario::handshake().expect("both ends are honest");
+    if std::env::var_os("TABFERRY_BLESS").is_some() {
+        fs::create_dir_all(&dir).expect("the folder can be made");
+        for (name, bytes) in &files {
+            fs::write(dir.join(name), bytes).expect("golden files can be written");
+        }
+    }
+    let expected: BTreeSet<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found(&dir), expected, "the golden files of the handshake");
+    for (name, bytes) in &files {
+        let golden = fs::read(dir.join(name)).expect("golden files can be read");
+        assert_eq!(bytes, &golden, "{name}");
+    }
 }

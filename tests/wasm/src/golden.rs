@@ -12,7 +12,7 @@ use tabferry_protocol::manifest::Entry;
 use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, Signal, SignalingCode};
 
 use crate::expected::GOLDEN;
-use crate::{Case, equal};
+use crate::{Case, equal, scenario};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = GOLDEN
@@ -45,6 +45,12 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
         "connection" => json::<ConnectionView>(bytes),
         "entry" => json::<Entry>(bytes),
         "event" => json::<Event>(bytes),
+        "handshake" => {
+            let files = scenario::handshake().map_err(|error| error.to_string())?;
+            let written = files.iter().find(|(name, _)| *name == file);
+            let (_, written) = written.ok_or("no test writes this file")?;
+            equal(written, &bytes.to_vec())
+        }
         "room" => json::<Room>(bytes),
         "server" => json::<ServerMessage>(bytes),
         "signal" => json::<Signal>(bytes),

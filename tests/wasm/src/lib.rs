@@ -1,9 +1,11 @@
-//! The promise: `tabferry-protocol` compiled to wasm reads, writes, names and digests exactly as the native build does.
+//! The promise: `tabferry-protocol` compiled to wasm reads, writes, names, digests and shakes hands exactly as the native build does.
 //! A table of cases, run by `run.cjs` in Node as wasm and by `cargo test` natively. Must not know how either prints.
 
 mod digests;
 mod golden;
 mod names;
+#[path = "../../../crates/protocol/tests/scenario/handshake.rs"]
+mod scenario;
 mod transcript;
 
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -23,6 +25,15 @@ fn cases() -> Vec<Case> {
     let mut cases = golden::cases();
     cases.extend(digests::cases());
     cases.extend(names::cases());
+    cases.push(Case {
+        name: "100 handshakes equal the native build's".to_owned(),
+        check: Box::new(|| {
+            equal(
+                &transcript::handshakes().as_str(),
+                &expected::NATIVE_HANDSHAKES,
+            )
+        }),
+    });
     cases
 }
 

@@ -1,8 +1,13 @@
 //! Long deterministic computations, boiled down to one digest each. Compiled natively into the build script and to wasm
 //! into the tests: both must come to the same.
 
+use tabferry_protocol::card::{DeviceKind, DeviceName};
 use tabferry_protocol::digest::{Digest, Hasher};
+use tabferry_protocol::fingerprint::Fingerprint;
+use tabferry_protocol::handshake::{Handshake, HandshakeError, Params, Path, Progress, Seed};
+use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::version::Versions;
 
 /// What 20,000 names full of traps are received as.
 pub(crate) fn names() -> String {
@@ -65,6 +70,51 @@ pub(crate) fn digests() -> String {
         all.update(Digest::of(&input).to_string().as_bytes());
     }
     all.digest().to_string()
+}
+
+/// Messages and transcripts of 100 handshakes with drawn keys, sessions and certificates. None of them fails: it would
+/// show as an error's words.
+pub(crate) fn handshakes() -> String {
+    let mut draw = Draw(3);
+    let mut all = Hasher::default();
+    for _ in 0..100 {
+        match handshake(&mut draw) {
+            Ok(bytes) => all.update(&bytes),
+            Err(error) => return error.to_string(),
+        }
+    }
+    all.digest().to_string()
+}
+
+fn handshake(draw: &mut Draw) -> Result<Vec<u8>, HandshakeError> {
+    let mut bytes = || [(); 32].map(|()| draw.byte());
+    let keys = [(); 2].map(|()| DeviceKey::from_seed(&bytes()));
+    let name = DeviceName::from_typed("device").map_err(|_| HandshakeError::Malformed)?;
+    let cards = [0, 1].map(|own| SignedCard::sign(&keys[own], &name, DeviceKind::Tablet));
+    let fingerprints = [(); 2].map(|()| Fingerprint::from_bytes(bytes()));
+    let session = bytes();
+    let versions = Versions::spoken();
+    let mut params = |own: usize| Params {
+        key: &keys[own],
+        card: &cards[own],
+        versions: &versions,
+        path: Path::Direct {
+            local: fingerprints[own],
+            remote: fingerprints[1 - own],
+        },
+        session,
+        seed: Seed::from_bytes(bytes()),
+    };
+    let (mut initiator, first) = Handshake::initiator(&params(0))?;
+    let mut responder = Handshake::responder(&params(1))?;
+    let Progress::Reply(second) = responder.read(&first)? else {
+        return Err(HandshakeError::Ended);
+    };
+    let Progress::Verified(verified, Some(third)) = initiator.read(&second)? else {
+        return Err(HandshakeError::Ended);
+    };
+    responder.read(&third)?;
+    Ok([&first[..], &second, &third, &verified.transcript].concat())
 }
 
 /// Numbers that only look random, the same on every machine.

@@ -6,11 +6,15 @@
 )]
 
 mod check;
+mod fingerprints;
+mod handshake;
+mod identity;
 mod ids;
 mod limits;
 mod links;
 mod mutation;
 mod names;
 mod round_trip;
+mod spelling;
 mod strategies;
 mod tolerance;

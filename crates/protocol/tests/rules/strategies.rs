@@ -77,7 +77,7 @@ fn peer_id() -> impl Strategy<Value = PeerId> {
     any::<[u8; 16]>().prop_map(PeerId::from_bytes)
 }
 
-fn device() -> impl Strategy<Value = DeviceCard> {
+pub(crate) fn device() -> impl Strategy<Value = DeviceCard> {
     (device_id(), device_name(), device_kind()).prop_map(|(id, name, kind)| DeviceCard {
         id,
         name,
@@ -85,7 +85,7 @@ fn device() -> impl Strategy<Value = DeviceCard> {
     })
 }
 
-fn versions() -> impl Strategy<Value = Versions> {
+pub(crate) fn versions() -> impl Strategy<Value = Versions> {
     vec(any::<u16>(), 1..=VERSIONS)
         .prop_map(|versions| versions.try_into().expect("as many as allowed"))
 }
