@@ -1,7 +1,11 @@
 //! What every fuzz target checks: whatever is read without an error is valid, and is read again as the same value.
 
-use tabferry_protocol::card::DeviceName;
+use tabferry_protocol::card::{DeviceKind, DeviceName};
+use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
+use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
+use tabferry_protocol::id::DeviceId;
+use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::limits::{
     CHUNK_BYTES, CONTROL_FRAME_BYTES, DEVICE_NAME_BYTES, RECEIVED_NAME_BYTES,
     SIGNALING_MESSAGE_BYTES, URL_BYTES,
@@ -10,6 +14,7 @@ use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::Manifest;
 use tabferry_protocol::name::{ReceivedName, is_invisible};
 use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
+use tabferry_protocol::version::Versions;
 
 /// A control frame, and the manifest that its entries would make.
 pub fn control_frame(bytes: &[u8]) {
@@ -96,5 +101,73 @@ pub fn device_name(typed: &str) {
         assert!((1..=DEVICE_NAME_BYTES).contains(&text.len()));
         assert!(!text.chars().any(is_invisible));
         assert_eq!(DeviceName::from_typed(text).as_ref(), Ok(&name));
+    }
+}
+
+/// Runs `end` with what the device with this number brings to a handshake on the relay.
+fn with_params<T>(number: u8, end: impl FnOnce(&Params<'_>) -> T) -> T {
+    let key = DeviceKey::from_seed(&[number; 32]);
+    let name = DeviceName::from_typed("device").expect("a valid name");
+    end(&Params {
+        key: &key,
+        card: &SignedCard::sign(&key, &name, DeviceKind::Computer),
+        versions: &Versions::spoken(),
+        path: Path::Relay,
+        session: [0; 32],
+        seed: Seed::from_bytes([number; 32]),
+    })
+}
+
+/// Messages to both roles, cut at the lengths that lead furthest: never a verified peer.
+pub fn handshake_message(bytes: &[u8]) {
+    let (mut initiator, _) = with_params(1, Handshake::initiator).expect("it starts");
+    assert!(initiator.read(bytes).is_err());
+    let mut responder = with_params(2, Handshake::responder).expect("it starts");
+    let (first, third) = bytes.split_at(bytes.len().min(32));
+    if let Ok(progress) = responder.read(first) {
+        assert!(matches!(progress, Progress::Reply(_)));
+        assert!(responder.read(third).is_err());
+    }
+    assert!(responder.read(third).is_err());
+}
+
+/// A payload that decrypts, from an end without a device key; and a signed card, which is read again as the same.
+pub fn handshake_payload(payload: &[u8]) {
+    if let Ok(card) = SignedCard::decode(payload) {
+        assert_eq!(card.encode(), payload);
+    }
+    let (mut initiator, first) = with_params(1, Handshake::initiator).expect("it starts");
+    let prologue = [b"tabferry/1\x02", &[0; 32][..], b"I", &[0; 32], b"R", &[0; 32]].concat();
+    let noise = "Noise_XX_25519_ChaChaPoly_SHA256".parse().expect("known");
+    let mut responder = snow::Builder::new(noise)
+        .prologue(&prologue)
+        .and_then(|builder| builder.local_private_key(&[3; 32]))
+        .map(|builder| builder.fixed_ephemeral_key_for_testing_only(&[4; 32]))
+        .and_then(snow::Builder::build_responder)
+        .expect("complete");
+    responder.read_message(&first, &mut []).expect("honest");
+    let mut second = vec![0; 65_535];
+    if let Ok(length) = responder.write_message(payload, &mut second) {
+        assert!(initiator.read(&second[..length]).is_err());
+    }
+}
+
+/// A session description: what is taken from it stands in it, and no other does.
+pub fn session_description(sdp: &str) {
+    if let Ok(fingerprint) = Fingerprint::of_description(sdp) {
+        let capitals = sdp.to_ascii_uppercase();
+        let line = format!("A=FINGERPRINT:SHA-256 {fingerprint}");
+        assert!(capitals.contains(&line));
+        assert_eq!(
+            capitals.matches("FINGERPRINT").count(),
+            capitals.matches(&line).count()
+        );
+    }
+}
+
+/// A device id as people type it: has one spelling.
+pub fn spelled_device_id(typed: &str) {
+    if let Ok(id) = DeviceId::from_spelled(typed) {
+        assert_eq!(DeviceId::from_spelled(&id.spelled()), Ok(id));
     }
 }
