@@ -137,7 +137,15 @@ pub fn handshake_payload(payload: &[u8]) {
         assert_eq!(card.encode(), payload);
     }
     let (mut initiator, first) = with_params(1, Handshake::initiator).expect("it starts");
-    let prologue = [b"tabferry/1\x02", &[0; 32][..], b"I", &[0; 32], b"R", &[0; 32]].concat();
+    let prologue = [
+        b"tabferry/1\x02",
+        &[0; 32][..],
+        b"I",
+        &[0; 32],
+        b"R",
+        &[0; 32],
+    ]
+    .concat();
     let noise = "Noise_XX_25519_ChaChaPoly_SHA256".parse().expect("known");
     let mut responder = snow::Builder::new(noise)
         .prologue(&prologue)

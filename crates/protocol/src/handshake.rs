@@ -99,7 +99,8 @@ pub struct Verified {
 pub enum Progress {
     /// Send this and wait for the next message.
     Reply(Vec<u8>),
-    /// The other end is verified. Send the last message first, if there is one.
+    /// The other end is verified. Send the last message first, if there is one: it shows this end's key, so an initiator
+    /// that wants one certain peer compares keys before.
     Verified(Box<Verified>, Option<Vec<u8>>),
 }
 

@@ -1,5 +1,5 @@
 //! Noise_XX_25519_ChaChaPoly_SHA256 (noiseprotocol.org, revision 34): the seam to the library that runs it. The library gets
-//! its keys from here, its X25519 refuses a shared secret of zeros, and secrets are wiped. Knows no payload.
+//! its X25519 keys from here and wipes them, and refuses a shared secret of zeros. Knows no payload.
 
 use core::fmt;
 
@@ -28,7 +28,8 @@ pub(crate) type Secret = Zeroizing<[u8; 32]>;
 pub(crate) struct Noise(HandshakeState);
 
 impl Noise {
-    /// The side that writes first, or the one that reads first. `ephemeral` must never have been used before.
+    /// The side that writes first, or the one that reads first, with its static and its ephemeral key. The latter must
+    /// never have been used before.
     /// Errors only if the library lacks a part.
     pub(crate) fn new(
         is_initiator: bool,
