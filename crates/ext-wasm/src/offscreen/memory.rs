@@ -7,18 +7,21 @@ use js_sys::{Array, ArrayBuffer};
 use wasm_bindgen::JsValue;
 use web_sys::MessageChannel;
 
-/// Buffers that no one wants any more. Up to [`SpentBuffers::KEPT`] wait to be freed together, for freeing costs a message
-/// channel, which is not cheap.
+/// Buffers that no one wants any more. Some wait to be freed together, for freeing costs a message channel, which is not
+/// cheap.
 #[derive(Debug, Default)]
 pub(crate) struct SpentBuffers(RefCell<Vec<ArrayBuffer>>);
 
 impl SpentBuffers {
-    const KEPT: usize = 16;
+    /// Buffers, and bytes in them, that do not wait any longer. Both, for a read is as large as many frames.
+    const MOST: usize = 16;
+    const MOST_BYTES: u32 = 2 * 1024 * 1024;
 
     pub(crate) fn add(&self, buffer: ArrayBuffer) {
         let mut spent = self.0.borrow_mut();
         spent.push(buffer);
-        if spent.len() >= Self::KEPT {
+        let bytes: u32 = spent.iter().map(ArrayBuffer::byte_length).sum();
+        if spent.len() >= Self::MOST || bytes >= Self::MOST_BYTES {
             free(&spent.drain(..).collect());
         }
     }

@@ -62,12 +62,10 @@ impl Publisher {
         };
         pages.show(&snapshot);
         // Progress makes no new revision.
-        let moves = |state| matches!(state, TransferState::Running);
         if snapshot
             .transfers
             .iter()
-            .any(|transfer| moves(transfer.state))
-            && !self.due.get()
+            .any(|transfer| transfer.state == TransferState::Running)
         {
             self.timer.set(PROGRESS_INTERVAL_MS);
         }
