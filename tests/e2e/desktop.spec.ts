@@ -85,7 +85,7 @@ test("the keyboard shortcut opens the popup", async () => {
   const ada = near.get("Ada");
   await near.closeTabs();
   const page = await ada.open(near.site.url("/"));
-  const isPopup = ({ url }: { url: string }): boolean => url === `chrome-extension://${ada.extensionId}/popup.html`;
+  const isPopup = ({ url }: { url: string }): boolean => url === ada.url("popup.html");
   expect((await ada.targets()).some(isPopup)).toBe(false);
   const opened = waitForTarget(ada.port, isPopup);
   await desktop.press(page, "alt+shift+f");

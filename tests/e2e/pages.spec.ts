@@ -41,7 +41,7 @@ test("the popup before its program runs", async () => {
   const ada = near.get("Ada");
   const popup = await ada.context.newPage();
   await popup.route("**/*.wasm", (route) => route.abort());
-  await popup.goto(`chrome-extension://${ada.extensionId}/popup.html`);
+  await popup.goto(ada.url("popup.html"));
   await expect(popup.getByText("Starting…")).toBeVisible();
   await expect(popup.getByRole("heading", { name: "Devices" })).toBeVisible();
   await review(popup, "popup-starting", POPUP);
