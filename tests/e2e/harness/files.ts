@@ -9,7 +9,7 @@ import { createBLAKE3, type IHasher } from "hash-wasm";
 
 const BLOCK_BYTES = 4 * 1024 * 1024;
 
-/** Makes a file of random bytes and returns its path. */
+/** Makes a file of random bytes, waits until the disk has it, and returns its path. */
 export async function randomFile(folder: string, name: string, bytes: number): Promise<string> {
   const file = path.join(folder, name);
   const block = Buffer.allocUnsafe(BLOCK_BYTES);
@@ -21,6 +21,7 @@ export async function randomFile(folder: string, name: string, bytes: number): P
       await handle.writeFile(part);
       left -= part.length;
     }
+    await handle.datasync();
   } finally {
     await handle.close();
   }
@@ -89,7 +90,8 @@ export async function fileArrives(
       const look = (): void => {
         find().then((file) => file && resolve(file), reject);
       };
-      watcher.on("change", look);
+      // A finished file appears by its name. Its bytes also announce themselves, at each write: thousands of looks.
+      watcher.on("change", (event) => event === "rename" && look());
       watcher.on("error", reject);
       changed.signal.addEventListener("abort", () => {
         finishedFiles(folder).then(
