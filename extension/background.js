@@ -191,7 +191,7 @@ async function started() {
 
 // --- The engine in the offscreen document ---
 
-const SETTINGS = ["deviceId", "deviceName", "server"];
+const SETTINGS = ["deviceName", "server"];
 
 /** Far longer than it ever takes. */
 const START_TIMEOUT_MS = 10_000;
@@ -239,10 +239,9 @@ async function engineStarted() {
 /** The settings; those that no person has made yet are made and kept. */
 const settings = oneAtATime(async () => {
   const kept = await local.get(SETTINGS);
-  const random = crypto.getRandomValues(new Uint8Array(18));
+  const random = crypto.getRandomValues(new Uint8Array(2));
   const complete = JSON.parse(program.settings(JSON.stringify(kept), random));
-  const { id, name } = complete.device;
-  if (id !== kept.deviceId || name !== kept.deviceName) await local.set({ deviceId: id, deviceName: name });
+  if (complete.name !== kept.deviceName) await local.set({ deviceName: complete.name });
   return complete;
 });
 

@@ -12,7 +12,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// Part of every fingerprint: raise it when the steps below change.
-const RECIPE: &[u8] = b"wasm-bindgen 0.2.130, wasm-opt -Oz twice, terser, recipe 4";
+const RECIPE: &[u8] = b"wasm-bindgen 0.2.130, wasm-opt -Oz, flat and again, terser, recipe 5";
 
 /// What rustc emits for wasm32-unknown-unknown, and the 128-bit SIMD that we ask for.
 const WASM_FEATURES: &[&str] = &[
@@ -93,7 +93,8 @@ fn optimize(workspace: &Workspace, module: &Path) -> anyhow::Result<()> {
     process::run(
         node::node()
             .arg(tools(workspace).join("node_modules/binaryen/bin/wasm-opt"))
-            .args(["-Oz", "--merge-similar-functions", "-Oz", "--converge"])
+            .args(["-Oz", "--merge-similar-functions"])
+            .args(["--flatten", "--rereloop", "-Oz", "-Oz", "--converge"])
             .args(WASM_FEATURES)
             .args(["--strip-debug", "--strip-producers", "-o"])
             .arg(module)

@@ -51,20 +51,17 @@ impl Engine {
     }
 
     fn configure(&mut self, settings: Settings) {
+        let card = self.card();
         let server_changed = self
             .settings
             .as_ref()
             .is_none_or(|known| known.server != settings.server);
-        let card_changed = self
-            .settings
-            .as_ref()
-            .is_none_or(|known| known.device != settings.device);
         let settings = self.settings.insert(settings);
         if server_changed {
             self.presence.clear();
             self.signaling.connect(self.now, settings, &mut self.out);
-        } else if card_changed {
-            self.signaling.send_update(settings, &mut self.out);
+        } else if let Some(changed) = self.card().filter(|now| Some(now) != card.as_ref()) {
+            self.signaling.send_update(changed, &mut self.out);
         }
         self.out.changed();
     }

@@ -2,13 +2,15 @@
 //! are early, when ICE is restarted, which transfers the wire knows by which number. It knows nothing inside an SDP or a
 //! frame.
 
+use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::ControlFrame;
-use tabferry_protocol::id::{ConnectionId, TransferId, WireTransferId};
+use tabferry_protocol::id::{AnswerNonce, ConnectionId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
     CONNECT_TIMEOUT_MS, EARLY_CANDIDATES, ICE_RESTART_DELAY_MS, ICE_RESTART_RETRY_MS,
 };
 use tabferry_protocol::signaling::{IceServer, SignalBody};
 
+use crate::authentication::Authentication;
 use crate::io::{ConnectionKey, ConnectionState, Output, Time};
 use crate::outbox::Outbox;
 use crate::receiving::Collecting;
@@ -25,6 +27,7 @@ pub(crate) struct Connection {
     /// Whether the first offer was ours. ICE restarts are the offerer's then.
     pub(crate) offerer: bool,
     pub(crate) started: Time,
+    pub(crate) authentication: Authentication,
     /// Whether the peer has our first description, so that candidates make sense to it.
     described: bool,
     /// Local candidates that wait for that.
@@ -35,7 +38,7 @@ pub(crate) struct Connection {
     remote_candidates: Vec<Candidate>,
     offer: OfferState,
     pub(crate) channels_open: bool,
-    /// Whether the peer's hello was accepted: the session is open.
+    /// Whether the peer has proved who it is: the session is open.
     pub(crate) open: bool,
     interruption: Option<Interruption>,
     /// The bulk channel holds enough; no reads until it has drained.
@@ -73,6 +76,7 @@ impl Connection {
     fn new(
         id: ConnectionId,
         offerer: bool,
+        authentication: Authentication,
         now: Time,
         ice_servers: Vec<IceServer>,
         out: &mut Outbox,
@@ -87,6 +91,7 @@ impl Connection {
             id,
             offerer,
             started: now,
+            authentication,
             described: false,
             local_candidates: Vec::new(),
             remote_described: false,
@@ -107,22 +112,26 @@ impl Connection {
 
     /// Starts an attempt of our own.
     pub(crate) fn offer(now: Time, ice_servers: Vec<IceServer>, out: &mut Outbox) -> Self {
-        let mut connection = Self::new(out.connection_id(), true, now, ice_servers, out);
+        let id = out.connection_id();
+        let authentication = Authentication::of_offerer(id);
+        let mut connection = Self::new(id, true, authentication, now, ice_servers, out);
         connection.make_offer(false, out);
         connection
     }
 
-    /// Joins an attempt of the peer.
+    /// Joins an attempt of the peer. Errors if its description is not to be trusted.
     pub(crate) fn answer(
         id: ConnectionId,
         sdp: String,
         now: Time,
         ice_servers: Vec<IceServer>,
         out: &mut Outbox,
-    ) -> Self {
-        let mut connection = Self::new(id, false, now, ice_servers, out);
-        connection.apply_offer(sdp, out);
-        connection
+    ) -> Result<Self, Code> {
+        let mut authentication = Authentication::of_answerer(id, out.answer_nonce());
+        authentication.handle_remote_description(&sdp)?;
+        let mut connection = Self::new(id, false, authentication, now, ice_servers, out);
+        connection.apply_offer(sdp, out)?;
+        Ok(connection)
     }
 
     fn make_offer(&mut self, restart: bool, out: &mut Outbox) {
@@ -133,20 +142,31 @@ impl Connection {
         });
     }
 
-    /// Takes an offer for this connection: the first one, or one that restarts ICE.
-    pub(crate) fn apply_offer(&mut self, sdp: String, out: &mut Outbox) {
+    /// Takes an offer for this connection: the first one, or one that restarts ICE. Errors if it is not to be trusted.
+    pub(crate) fn apply_offer(&mut self, sdp: String, out: &mut Outbox) -> Result<(), Code> {
         if self.offerer {
-            return;
+            return Ok(());
         }
+        self.authentication.handle_remote_description(&sdp)?;
         out.push(Output::ApplyOffer {
             connection: self.key,
             sdp,
         });
         self.remote_is_described(out);
+        Ok(())
     }
 
-    pub(crate) fn apply_answer(&mut self, sdp: String, out: &mut Outbox) {
+    /// Takes an answer. Errors with [`Code::ConnectionLost`] if the peer was started anew, and otherwise if it is not to be
+    /// trusted.
+    pub(crate) fn apply_answer(
+        &mut self,
+        sdp: String,
+        nonce: AnswerNonce,
+        out: &mut Outbox,
+    ) -> Result<(), Code> {
         if self.offer == OfferState::Sent {
+            self.authentication.handle_nonce(nonce)?;
+            self.authentication.handle_remote_description(&sdp)?;
             self.offer = OfferState::Settled;
             out.push(Output::ApplyAnswer {
                 connection: self.key,
@@ -154,6 +174,7 @@ impl Connection {
             });
             self.remote_is_described(out);
         }
+        Ok(())
     }
 
     fn remote_is_described(&mut self, out: &mut Outbox) {
@@ -179,11 +200,13 @@ impl Connection {
 
     /// The platform has set our description: the signals that go to the peer now.
     pub(crate) fn handle_local_description(&mut self, sdp: String) -> Vec<SignalBody> {
-        let description = if self.offerer {
-            self.offer = OfferState::Sent;
-            SignalBody::Offer { sdp }
-        } else {
-            SignalBody::Answer { sdp }
+        self.authentication.handle_local_description(&sdp);
+        let description = match self.authentication.nonce() {
+            Some(nonce) if !self.offerer => SignalBody::Answer { sdp, nonce },
+            _ => {
+                self.offer = OfferState::Sent;
+                SignalBody::Offer { sdp }
+            }
         };
         self.described = true;
         let early = core::mem::take(&mut self.local_candidates);

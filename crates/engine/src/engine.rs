@@ -3,9 +3,11 @@
 
 use std::collections::VecDeque;
 
+use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{DeviceView, ItemView, Settings, Snapshot};
 use tabferry_protocol::id::{DeviceId, TransferId};
+use tabferry_protocol::identity::{DeviceKey, SignedCard};
 
 use crate::flow::Read;
 use crate::io::{Input, Output, ReadKey, Time};
@@ -20,6 +22,8 @@ use crate::transfer::Transfer;
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) now: Time,
+    /// Who this device is.
+    pub(crate) key: DeviceKey,
     pub(crate) settings: Option<Settings>,
     pub(crate) signaling: Signaling,
     pub(crate) presence: Presence,
@@ -34,10 +38,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A new engine that has heard nothing yet. `seed` must be random: ids and back-off derive from it.
-    pub fn new(seed: [u8; 32], now: Time) -> Self {
+    /// A new engine of the device with this key that has heard nothing yet. `seed` must be random and never used before:
+    /// ids, keys of handshakes and back-off derive from it.
+    pub fn new(key: DeviceKey, seed: [u8; 32], now: Time) -> Self {
         Self {
             now,
+            key,
             settings: None,
             signaling: Signaling::new(),
             presence: Presence::default(),
@@ -56,8 +62,9 @@ impl Engine {
         match input {
             Input::Command(command) => self.handle_command(command),
             Input::SignalingOpened => {
-                if let Some(settings) = &self.settings {
-                    self.signaling.handle_opened(settings, &mut self.out);
+                if let (Some(settings), Some(card)) = (&self.settings, self.card()) {
+                    self.signaling
+                        .handle_opened(card, settings.endpoint, &mut self.out);
                 }
             }
             Input::SignalingReceived(text) => self.handle_signaling_received(text),
@@ -77,8 +84,16 @@ impl Engine {
             Input::ConnectionChanged { connection, state } => {
                 self.handle_connection_changed(connection, state)
             }
-            Input::ChannelsOpened { connection } => self.handle_channels_opened(connection),
+            Input::ChannelsOpened {
+                connection,
+                presented,
+            } => self.handle_channels_opened(connection, presented),
             Input::ConnectionEnded { connection } => self.handle_connection_ended(connection),
+            Input::ConnectionUnverified { connection } => {
+                if let Some(session) = self.session_of(connection) {
+                    self.close_session(session, Code::Unverified);
+                }
+            }
             Input::Frame {
                 connection,
                 channel,
@@ -96,6 +111,21 @@ impl Engine {
             Input::FileFailed { file, failure } => self.handle_file_failed(file, failure),
             Input::Tick => self.tick(),
         }
+    }
+
+    /// What this device says of itself, once configured.
+    pub(crate) fn card(&self) -> Option<DeviceCard> {
+        self.settings.as_ref().map(|settings| DeviceCard {
+            id: DeviceId::of(&self.key.public()),
+            name: settings.name.clone(),
+            kind: settings.kind,
+        })
+    }
+
+    /// The same, signed.
+    pub(crate) fn signed_card(&self) -> Option<SignedCard> {
+        let settings = self.settings.as_ref()?;
+        Some(SignedCard::sign(&self.key, &settings.name, settings.kind))
     }
 
     /// The next thing to do.
@@ -160,18 +190,14 @@ impl Engine {
 
     /// All that there is to show.
     pub fn snapshot(&self, now: Time) -> Snapshot {
-        let own = self.settings.as_ref().map(|settings| settings.device.id);
         let (pending, others): (Vec<&Transfer>, Vec<&Transfer>) = self
             .transfers
             .values()
             .partition(|transfer| transfer.is_pending());
         Snapshot {
-            device: self
-                .settings
-                .as_ref()
-                .map(|settings| settings.device.clone()),
+            device: self.card(),
             connection: self.signaling.view(),
-            devices: self.presence.devices(own),
+            devices: self.presence.devices(DeviceId::of(&self.key.public())),
             incoming: pending.into_iter().filter_map(Transfer::proposal).collect(),
             transfers: others
                 .into_iter()

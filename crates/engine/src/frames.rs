@@ -2,8 +2,8 @@
 
 use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, ControlFrame, Decline, EntryDone, EntryStored, Hello,
-    Propose, Role, proposal,
+    Accept, BulkHeader, Cancel, Close, ControlFrame, Decline, EntryDone, EntryStored, Propose,
+    Role, proposal,
 };
 use tabferry_protocol::host::{Event, ItemView, TransferState};
 use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
@@ -29,18 +29,27 @@ impl Engine {
         let Some(session) = self.session_of(connection) else {
             return;
         };
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.probe_until = None;
-        }
-        let handled = match channel {
-            Channel::Control => match ControlFrame::decode(bytes) {
+        let Some(known) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        known.probe_until = None;
+        let handled = match (channel, known.is_open()) {
+            (Channel::Control, true) => match ControlFrame::decode(bytes) {
                 Ok(frame) => self.handle_control(session, frame),
                 Err(_) => Err(Code::InvalidFrame),
             },
-            Channel::Bulk => match BulkHeader::decode(bytes) {
+            (Channel::Bulk, true) => match BulkHeader::decode(bytes) {
                 Ok((header, data)) => self.handle_bulk(session, header, data),
                 Err(_) => Err(Code::InvalidFrame),
             },
+            // Until a peer has proved who it is, nothing else is heard.
+            (Channel::Control, false) => match ControlFrame::decode(bytes) {
+                Ok(frame @ (ControlFrame::Handshake(_) | ControlFrame::Close(_))) => {
+                    self.handle_control(session, frame)
+                }
+                Ok(_) | Err(_) => Err(Code::Unverified),
+            },
+            (Channel::Bulk, false) => Err(Code::Unverified),
         };
         if let Err(code) = handled {
             self.close_session(session, code);
@@ -49,22 +58,11 @@ impl Engine {
 
     fn handle_control(&mut self, session: SessionKey, frame: ControlFrame) -> Result<(), Code> {
         match frame {
-            ControlFrame::Hello(hello) => return self.handle_hello(session, &hello),
+            ControlFrame::Handshake(message) => self.handle_handshake(session, message),
             ControlFrame::Close(Close { code }) => {
                 self.end_session(session, code);
-                return Ok(());
+                Ok(())
             }
-            ControlFrame::Unknown(_) => return Ok(()),
-            _ => {}
-        }
-        if !self
-            .sessions
-            .get(&session)
-            .is_some_and(|session| session.is_open())
-        {
-            return Err(Code::PeerMisbehaved);
-        }
-        match frame {
             ControlFrame::Propose(propose) => self.handle_propose(session, propose),
             ControlFrame::Entries(entries) => {
                 self.handle_entries(session, entries.transfer, entries.entries)
@@ -94,32 +92,8 @@ impl Engine {
                 self.send_frame(session, &ControlFrame::Pong);
                 Ok(())
             }
-            ControlFrame::Pong
-            | ControlFrame::Hello(_)
-            | ControlFrame::Close(_)
-            | ControlFrame::Unknown(_) => Ok(()),
+            ControlFrame::Pong | ControlFrame::Unknown(_) => Ok(()),
         }
-    }
-
-    fn handle_hello(&mut self, key: SessionKey, hello: &Hello) -> Result<(), Code> {
-        let now = self.now;
-        let Some(session) = self.sessions.get_mut(&key) else {
-            return Ok(());
-        };
-        let Some(connection) = session.connection.as_mut() else {
-            return Ok(());
-        };
-        if connection.open || hello.device.id != session.device.id {
-            return Err(Code::PeerMisbehaved);
-        }
-        if hello.versions.common().is_none() {
-            return Err(Code::Incompatible);
-        }
-        connection.open = true;
-        session.retry_at = None;
-        session.idle_since = now;
-        self.propose_waiting(key);
-        Ok(())
     }
 
     /// Proposes what waits for a session, as far as the receiver takes it.
@@ -130,7 +104,7 @@ impl Engine {
         let Some(connection) = session
             .connection
             .as_mut()
-            .filter(|connection| connection.open && connection.channels_open)
+            .filter(|connection| connection.open)
         else {
             return;
         };

@@ -4,6 +4,7 @@
 use core::ops::Add;
 
 use tabferry_protocol::code::Code;
+use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, Event, SignalingProblem, StoredFile};
 use tabferry_protocol::id::SourceId;
@@ -110,10 +111,18 @@ pub enum Input<'a> {
     ChannelsOpened {
         /// Which connection.
         connection: ConnectionKey,
+        /// Of the certificate that the other end presented, if the platform tells.
+        presented: Option<Fingerprint>,
     },
     /// A data channel has closed, or a step of the negotiation failed: the connection is of no more use. It is still to be
     /// closed, by [`Output::CloseConnection`].
     ConnectionEnded {
+        /// Which connection.
+        connection: ConnectionKey,
+    },
+    /// One end presented a certificate that its description doesn't announce. The connection is still to be closed, by
+    /// [`Output::CloseConnection`].
+    ConnectionUnverified {
         /// Which connection.
         connection: ConnectionKey,
     },

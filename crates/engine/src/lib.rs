@@ -13,6 +13,7 @@
 //! Wrong input from a peer or a server ends with a code, never with a panic.
 #![forbid(unsafe_code)]
 
+mod authentication;
 mod commands;
 mod connection;
 mod engine;

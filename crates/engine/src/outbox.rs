@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tabferry_protocol::host::Event;
-use tabferry_protocol::id::ConnectionId;
+use tabferry_protocol::id::{AnswerNonce, ConnectionId};
 
 use crate::io::Output;
 
@@ -56,9 +56,18 @@ impl Outbox {
     }
 
     pub(crate) fn connection_id(&mut self) -> ConnectionId {
-        let mut bytes = [0; 16];
+        ConnectionId::from_bytes(self.bytes())
+    }
+
+    pub(crate) fn answer_nonce(&mut self) -> AnswerNonce {
+        AnswerNonce::from_bytes(self.bytes())
+    }
+
+    /// Random bytes.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
         self.random.fill_bytes(&mut bytes);
-        ConnectionId::from_bytes(bytes)
+        bytes
     }
 
     /// A number below `limit`; 0 if that is 0.

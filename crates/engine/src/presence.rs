@@ -58,7 +58,7 @@ impl Presence {
     }
 
     /// The devices but our own, each once, by name.
-    pub(crate) fn devices(&self, own: Option<DeviceId>) -> Vec<DeviceView> {
+    pub(crate) fn devices(&self, own: DeviceId) -> Vec<DeviceView> {
         let newest = |(arrival, peer): &&(u64, Peer)| {
             let same = |(_, other): &&(u64, Peer)| other.device.id == peer.device.id;
             !self
@@ -70,7 +70,7 @@ impl Presence {
         let others = self
             .peers
             .values()
-            .filter(|(_, peer)| Some(peer.device.id) != own);
+            .filter(|(_, peer)| peer.device.id != own);
         let mut devices: Vec<_> = others.filter(newest).map(|(_, peer)| view(peer)).collect();
         devices.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         devices

@@ -1,15 +1,16 @@
 //! Which peers we are connected to: presence into sessions, signals into connections, losses into retries and ends.
 
 use tabferry_protocol::code::Code;
-use tabferry_protocol::frame::{Close, ControlFrame, Hello};
-use tabferry_protocol::host::TransferState;
-use tabferry_protocol::id::{ConnectionId, PeerId, TransferId};
+use tabferry_protocol::fingerprint::Fingerprint;
+use tabferry_protocol::frame::{Close, ControlFrame};
+use tabferry_protocol::handshake::{Progress, Verified};
+use tabferry_protocol::host::{DeviceView, Event, TransferState};
+use tabferry_protocol::id::{ConnectionId, DeviceId, PeerId, TransferId};
 use tabferry_protocol::limits::{
     CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
     PROPOSAL_RETRIES, SESSIONS,
 };
 use tabferry_protocol::signaling::{Peer, ServerMessage, Signal, SignalBody, SignalingCode};
-use tabferry_protocol::version::Versions;
 
 use crate::connection::Connection;
 use crate::engine::Engine;
@@ -90,7 +91,9 @@ impl Engine {
         match other {
             None => {
                 session.peer = peer.id;
-                session.device = view(peer);
+                if !session.is_open() {
+                    session.device = view(peer);
+                }
                 session.probe_until = session.probe_until.filter(|_| session.is_open());
             }
             Some(other) if !session.is_open() => {
@@ -132,20 +135,13 @@ impl Engine {
             return;
         }
         self.remember(&peer);
-        let device = view(&peer);
+        // What a device has proved of itself stands until it connects again.
         for session in self
             .sessions
             .values_mut()
-            .filter(|session| session.peer == peer.id)
+            .filter(|session| session.peer == peer.id && !session.is_open())
         {
-            session.device = device.clone();
-        }
-        for transfer in self
-            .transfers
-            .values_mut()
-            .filter(|it| it.is_live() && it.device.id == device.id)
-        {
-            transfer.device = device.clone();
+            session.device = view(&peer);
         }
         self.presence.update(peer);
         self.out.changed();
@@ -314,7 +310,9 @@ impl Engine {
     fn handle_signal(&mut self, from: PeerId, signal: Signal) {
         let connection = signal.connection;
         if let SignalBody::Offer { sdp } = signal.body {
-            self.handle_offer(from, connection, sdp);
+            if let Err(code) = self.handle_offer(from, connection, sdp) {
+                self.refuse_offer(from, connection, code);
+            }
             return;
         }
         let Some(key) = self.session_with(from) else {
@@ -332,22 +330,27 @@ impl Engine {
             return;
         }
         match signal.body {
-            SignalBody::Answer { sdp } => known.apply_answer(sdp, out),
+            SignalBody::Answer { sdp, nonce } => match known.apply_answer(sdp, nonce, out) {
+                Ok(()) => {}
+                Err(Code::ConnectionLost) => self.lose_connection(key, Code::ConnectionLost),
+                Err(code) => self.close_session(key, code),
+            },
             SignalBody::Candidate { candidate, mid } => {
                 known.apply_candidate(Some((candidate, mid)), out)
             }
             SignalBody::EndOfCandidates => known.apply_candidate(None, out),
             SignalBody::RestartRequest => known.handle_restart_request(out),
-            SignalBody::Bye => self.lose_connection(key, Code::ConnectionLost),
+            SignalBody::Bye { code: None } => self.lose_connection(key, Code::ConnectionLost),
+            SignalBody::Bye { code: Some(code) } => self.end_session(key, code),
             SignalBody::Offer { .. } | SignalBody::Unknown => {}
         }
     }
 
     /// Takes an offer: an ICE restart, a first one, or one that crosses ours. Of two that cross, the one with the higher
-    /// id wins, which both ends see alike.
-    fn handle_offer(&mut self, from: PeerId, id: ConnectionId, sdp: String) {
+    /// id wins, which both ends see alike. Errors if it is to be refused.
+    fn handle_offer(&mut self, from: PeerId, id: ConnectionId, sdp: String) -> Result<(), Code> {
         let Some(peer) = self.presence.get(from).cloned() else {
-            return;
+            return Ok(());
         };
         if let Some(key) = self.session_with(from) {
             match self
@@ -355,15 +358,13 @@ impl Engine {
                 .map(|known| (known.id, known.offerer && !known.open))
             {
                 Some((known, _)) if known == id => {
-                    let Some(session) = self.sessions.get_mut(&key) else {
-                        return;
+                    let session = self.sessions.get_mut(&key);
+                    return match session.and_then(|session| session.connection.as_mut()) {
+                        Some(connection) => connection.apply_offer(sdp, &mut self.out),
+                        None => Ok(()),
                     };
-                    if let Some(connection) = session.connection.as_mut() {
-                        connection.apply_offer(sdp, &mut self.out);
-                    }
-                    return;
                 }
-                Some((known, true)) if known > id => return,
+                Some((known, true)) if known > id => return Ok(()),
                 _ => {}
             }
         }
@@ -372,19 +373,10 @@ impl Engine {
             .values()
             .filter(|it| it.peer != from && it.is_incoming())
             .count();
-        let key = if incoming < INCOMING_CONNECTIONS {
-            self.session_for(&peer)
-        } else {
-            Err(Code::Busy)
-        };
-        let Ok(key) = key else {
-            let signal = Signal {
-                connection: id,
-                body: SignalBody::Bye,
-            };
-            self.signaling.send_signal(from, signal, &mut self.out);
-            return;
-        };
+        if incoming >= INCOMING_CONNECTIONS {
+            return Err(Code::Busy);
+        }
+        let key = self.session_for(&peer)?;
         if self.sessions.get(&key).is_some_and(Session::is_open) {
             // The peer starts anew: it has lost what we still hold.
             self.lose_connection(key, Code::ConnectionLost);
@@ -397,16 +389,30 @@ impl Engine {
             self.now,
             self.signaling.ice_servers(),
             &mut self.out,
-        );
+        )?;
         if !self.sessions.contains_key(&key) {
             let session = Session::new(peer.id, view(&peer), peer.endpoint, self.now);
             self.sessions.insert(key, session);
         }
-        let Some(session) = self.sessions.get_mut(&key) else {
-            return;
+        if let Some(session) = self.sessions.get_mut(&key) {
+            session.connection = Some(answer);
+            session.retry_at = None;
+        }
+        Ok(())
+    }
+
+    /// Says no to an offer. One that is not to be trusted ends the session that it is for; after another one the peer may
+    /// try again.
+    fn refuse_offer(&mut self, from: PeerId, connection: ConnectionId, code: Code) {
+        let code = Some(code).filter(|code| *code == Code::Unverified);
+        let signal = Signal {
+            connection,
+            body: SignalBody::Bye { code },
         };
-        session.connection = Some(answer);
-        session.retry_at = None;
+        self.signaling.send_signal(from, signal, &mut self.out);
+        if let (Some(code), Some(key)) = (code, self.session_with(from)) {
+            self.end_session(key, code);
+        }
     }
 
     pub(crate) fn session_of(&self, connection: ConnectionKey) -> Option<SessionKey> {
@@ -431,9 +437,22 @@ impl Engine {
             .sessions
             .get(&key)
             .and_then(|session| session.connection.as_ref());
-        if let Some(connection) = connection.filter(|connection| connection.channels_open) {
+        if let Some(connection) = connection.filter(|connection| connection.open) {
             connection.send(frame, &mut self.out);
         }
+    }
+
+    /// Sends what may be said before the peer has proved who it is. `false` if the channels aren't open.
+    fn send_unproven(&mut self, key: SessionKey, frame: &ControlFrame) -> bool {
+        let connection = self
+            .sessions
+            .get(&key)
+            .and_then(|session| session.connection.as_ref())
+            .filter(|connection| connection.channels_open);
+        if let Some(connection) = connection {
+            connection.send(frame, &mut self.out);
+        }
+        connection.is_some()
     }
 
     pub(crate) fn handle_local_description(&mut self, connection: ConnectionKey, sdp: String) {
@@ -499,21 +518,98 @@ impl Engine {
         }
     }
 
-    pub(crate) fn handle_channels_opened(&mut self, connection: ConnectionKey) {
-        let (Some(key), Some(settings)) = (self.session_of(connection), &self.settings) else {
+    pub(crate) fn handle_channels_opened(
+        &mut self,
+        connection: ConnectionKey,
+        presented: Option<Fingerprint>,
+    ) {
+        let (Some(key), Some(card)) = (self.session_of(connection), self.signed_card()) else {
             return;
         };
-        let hello = Hello {
-            versions: Versions::spoken(),
-            device: settings.device.clone(),
-            endpoint: settings.endpoint,
+        let seed = self.out.bytes();
+        let Some(known) = self
+            .sessions
+            .get_mut(&key)
+            .and_then(|session| session.connection.as_mut())
+        else {
+            return;
         };
-        if let Some(known) = self.connection_mut(key) {
-            known.channels_open = true;
+        known.channels_open = true;
+        let progress = known
+            .authentication
+            .begin(presented, &self.key, &card, seed);
+        if let Err(code) = progress.and_then(|progress| self.advance_handshake(key, progress)) {
+            self.close_session(key, code);
         }
-        self.send_frame(key, &ControlFrame::Hello(hello));
-        // The peer's channels may have opened first, and its hello have come before ours could go.
+    }
+
+    /// Takes a message of the handshake.
+    pub(crate) fn handle_handshake(
+        &mut self,
+        key: SessionKey,
+        message: Vec<u8>,
+    ) -> Result<(), Code> {
+        let Some(connection) = self.connection_mut(key) else {
+            return Ok(());
+        };
+        let progress = connection.authentication.read(message)?;
+        self.advance_handshake(key, progress)
+    }
+
+    fn advance_handshake(
+        &mut self,
+        key: SessionKey,
+        progress: Option<Progress>,
+    ) -> Result<(), Code> {
+        match progress {
+            Some(Progress::Reply(message)) => {
+                self.send_unproven(key, &ControlFrame::Handshake(message));
+                Ok(())
+            }
+            Some(Progress::Verified(verified, last)) => self.open_session(key, *verified, last),
+            None => Ok(()),
+        }
+    }
+
+    /// The peer has proved its key. Whether that is the key of the device that this session is for, its id tells.
+    fn open_session(
+        &mut self,
+        key: SessionKey,
+        verified: Verified,
+        last: Option<Vec<u8>>,
+    ) -> Result<(), Code> {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return Ok(());
+        };
+        if DeviceId::of(&verified.peer) != session.device.id {
+            return Err(Code::Unverified);
+        }
+        session.device = DeviceView {
+            id: verified.card.id,
+            name: verified.card.name,
+            kind: verified.card.kind,
+        };
+        session.retry_at = None;
+        session.idle_since = now;
+        let device = session.device.clone();
+        if let Some(last) = last {
+            self.send_unproven(key, &ControlFrame::Handshake(last));
+        }
+        verified.versions.common().ok_or(Code::Incompatible)?;
+        if let Some(connection) = self.connection_mut(key) {
+            connection.open = true;
+        }
+        for transfer in self
+            .transfers
+            .values_mut()
+            .filter(|transfer| transfer.session == Some(key))
+        {
+            transfer.device = device.clone();
+        }
+        self.out.changed();
         self.propose_waiting(key);
+        Ok(())
     }
 
     pub(crate) fn handle_connection_ended(&mut self, connection: ConnectionKey) {
@@ -548,7 +644,7 @@ impl Engine {
             code
         };
         // The other end may not know yet; whoever of the two still wants a connection tries again.
-        self.signal(key, SignalBody::Bye);
+        self.signal(key, SignalBody::Bye { code: None });
         self.drop_connection(key);
         for id in self.transfers_of(key) {
             let Some(transfer) = self.transfers.get_mut(&id) else {
@@ -605,7 +701,7 @@ impl Engine {
             self.fail(id, Code::Unreachable);
         }
         if !self.is_used(key) {
-            self.signal(key, SignalBody::Bye);
+            self.signal(key, SignalBody::Bye { code: None });
             self.remove_session(key);
         }
     }
@@ -620,12 +716,20 @@ impl Engine {
 
     /// Ends a session because of the peer's fault, and tells it which.
     pub(crate) fn close_session(&mut self, key: SessionKey, code: Code) {
-        self.send_frame(key, &ControlFrame::Close(Close { code }));
+        if !self.send_unproven(key, &ControlFrame::Close(Close { code })) {
+            self.signal(key, SignalBody::Bye { code: Some(code) });
+        }
         self.end_session(key, code);
     }
 
     /// Ends a session and all its transfers with a code.
     pub(crate) fn end_session(&mut self, key: SessionKey, code: Code) {
+        if let Some(session) = self.sessions.get(&key)
+            && code == Code::Unverified
+        {
+            let device = session.device.clone();
+            self.out.event(Event::Unverified { device });
+        }
         self.drop_connection(key);
         for id in self.transfers_of(key) {
             let pending = self.transfers.get(&id).is_some_and(Transfer::is_pending);
@@ -698,7 +802,7 @@ impl Engine {
             && session.attempt_ends().is_none()
             && (!open || session.idling_ends() <= now)
         {
-            self.signal(key, SignalBody::Bye);
+            self.signal(key, SignalBody::Bye { code: None });
             self.remove_session(key);
         } else if open {
             self.restart_if_due(key);

@@ -1,6 +1,7 @@
 //! The client's end of signaling: open, hello, join, and back again after a loss. It knows the socket's state, not what
 //! peers signal to each other.
 
+use tabferry_protocol::card::{DeviceCard, EndpointKind};
 use tabferry_protocol::host::{ConnectionView, Settings, SignalingProblem};
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::{
@@ -94,12 +95,17 @@ impl Signaling {
         out.changed();
     }
 
-    pub(crate) fn handle_opened(&self, settings: &Settings, out: &mut Outbox) {
+    pub(crate) fn handle_opened(
+        &self,
+        device: DeviceCard,
+        endpoint: EndpointKind,
+        out: &mut Outbox,
+    ) {
         if matches!(self.state, State::Opening { .. }) {
             let hello = ClientHello {
                 versions: Versions::spoken(),
-                device: settings.device.clone(),
-                endpoint: settings.endpoint,
+                device,
+                endpoint,
                 capabilities: Vec::new(),
             };
             send(&ClientMessage::Hello(hello), out);
@@ -183,14 +189,9 @@ impl Signaling {
         }
     }
 
-    pub(crate) fn send_update(&self, settings: &Settings, out: &mut Outbox) {
+    pub(crate) fn send_update(&self, device: DeviceCard, out: &mut Outbox) {
         if self.is_online() {
-            send(
-                &ClientMessage::Update {
-                    device: settings.device.clone(),
-                },
-                out,
-            );
+            send(&ClientMessage::Update { device }, out);
         }
     }
 

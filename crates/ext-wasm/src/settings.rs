@@ -1,14 +1,8 @@
 //! The settings that a person can change, in `chrome.storage.local`: one key each, plain text.
 
 use serde::Deserialize;
-use tabferry_protocol::card::{
-    DeviceCard, DeviceKind, DeviceName, EndpointKind, InvalidDeviceName,
-};
+use tabferry_protocol::card::{DeviceKind, DeviceName, EndpointKind, InvalidDeviceName};
 use tabferry_protocol::host::Settings;
-use tabferry_protocol::id::DeviceId;
-
-/// Which device this is, for good: a [`DeviceId`].
-pub const DEVICE_ID: &str = "deviceId";
 
 /// What others see it as: a [`DeviceName`].
 pub const DEVICE_NAME: &str = "deviceName";
@@ -67,8 +61,6 @@ const ANIMALS: [&str; 32] = [
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptSettings {
-    /// See [`DEVICE_ID`].
-    pub device_id: Option<String>,
     /// See [`DEVICE_NAME`].
     pub device_name: Option<String>,
     /// See [`SERVER`].
@@ -77,18 +69,14 @@ pub struct KeptSettings {
 
 impl KeptSettings {
     /// The settings; what is missing or damaged is made anew from random bytes, and must then be kept. Only the service
-    /// worker does this, so that two contexts can't draw two ids. Never errors: every first name is valid.
-    pub fn complete(self, random: [u8; 18]) -> Result<Settings, InvalidDeviceName> {
-        let [quality, animal, id @ ..] = random;
-        let kept_id = self.device_id.and_then(|text| text.parse().ok());
+    /// worker does this, so that two contexts can't draw two names. Never errors: every first name is valid.
+    pub fn complete(self, random: [u8; 2]) -> Result<Settings, InvalidDeviceName> {
+        let [quality, animal] = random;
         let kept_name = self.device_name.and_then(|text| text.try_into().ok());
         let first_name = || first_name(quality, animal);
         Ok(Settings {
-            device: DeviceCard {
-                id: kept_id.unwrap_or_else(|| DeviceId::from_bytes(id)),
-                name: kept_name.map_or_else(first_name, Ok)?,
-                kind: DeviceKind::Computer,
-            },
+            name: kept_name.map_or_else(first_name, Ok)?,
+            kind: DeviceKind::Computer,
             endpoint: EndpointKind::Browser,
             server: self.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
         })
@@ -118,27 +106,23 @@ mod tests {
     #[test]
     fn what_is_kept_stays() {
         let kept = KeptSettings {
-            device_id: Some("aeaqcaibaeaqcaibaeaqcaibae".to_owned()),
             device_name: Some("Ada’s laptop".to_owned()),
             server: Some("wss://ferry.example.org".to_owned()),
         };
-        let settings = kept.complete([9; 18]).unwrap();
-        assert_eq!(settings.device.id, DeviceId::from_bytes([1; 16]));
-        assert_eq!(settings.device.name.as_str(), "Ada’s laptop");
+        let settings = kept.complete([9; 2]).unwrap();
+        assert_eq!(settings.name.as_str(), "Ada’s laptop");
         assert_eq!(settings.server, "wss://ferry.example.org");
     }
 
     #[test]
     fn what_is_missing_or_damaged_is_made() {
         let damaged = KeptSettings {
-            device_id: Some("x".to_owned()),
             device_name: Some("\u{202E}".to_owned()),
             server: None,
         };
         for kept in [KeptSettings::default(), damaged] {
-            let settings = kept.complete([2; 18]).unwrap();
-            assert_eq!(settings.device.id, DeviceId::from_bytes([2; 16]));
-            assert_eq!(settings.device.name.as_str(), "Bright Bittern");
+            let settings = kept.complete([2; 2]).unwrap();
+            assert_eq!(settings.name.as_str(), "Bright Bittern");
             assert_eq!(settings.server, DEFAULT_SERVER);
         }
     }

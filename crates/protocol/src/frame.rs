@@ -1,23 +1,21 @@
-//! Frames of a session. Control frames: one byte of kind, then JSON. Bulk frames: a fixed header, then file bytes.
-//! Parsing checks every limit; nothing here knows what a frame means for a transfer.
+//! Frames of a session. Control frames: one byte of kind, then JSON (or a message of the handshake). Bulk frames: a fixed
+//! header, then file bytes. Parsing checks every limit; nothing here knows what a frame means for a transfer.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::InvalidFrame;
-use crate::card::{DeviceCard, EndpointKind};
 use crate::code::Code;
 use crate::digest::Digest;
 use crate::id::WireTransferId;
-use crate::limits::{CHUNK_BYTES, CONTROL_FRAME_BYTES, MANIFEST_ENTRIES};
+use crate::limits::{CHUNK_BYTES, CONTROL_FRAME_BYTES, HANDSHAKE_MESSAGE_BYTES, MANIFEST_ENTRIES};
 use crate::manifest::{Entry, Manifest};
-use crate::version::Versions;
 
-/// Kinds of control frames. Every integer of the wire stands here and nowhere else. 0 is kept for the handshake.
+/// Kinds of control frames. Every integer of the wire stands here and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum FrameKind {
-    Hello = 1,
+    Handshake = 1,
     Close = 2,
     Propose = 3,
     Entries = 4,
@@ -34,8 +32,9 @@ enum FrameKind {
 /// A control frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ControlFrame {
-    /// First frame of both ends.
-    Hello(Hello),
+    /// A message of the [`handshake`](crate::handshake), at most [`HANDSHAKE_MESSAGE_BYTES`]. Until it has ended, no other
+    /// frame but [`Close`] means anything.
+    Handshake(Vec<u8>),
     /// Last frame of an end that closes the session.
     Close(Close),
     /// Sender: a transfer and the first of its entries.
@@ -60,17 +59,6 @@ pub enum ControlFrame {
     Pong,
     /// A kind of a newer version, to be ignored.
     Unknown(u8),
-}
-
-/// Which versions and who. What it says of the device is a hint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hello {
-    /// What this end speaks.
-    pub versions: Versions,
-    /// The device.
-    pub device: DeviceCard,
-    /// Through what it is present.
-    pub endpoint: EndpointKind,
 }
 
 /// Why the session ends.
@@ -183,7 +171,7 @@ impl ControlFrame {
     /// The frame as bytes, at most [`CONTROL_FRAME_BYTES`] if its parts keep their limits.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Hello(body) => encode(FrameKind::Hello, body),
+            Self::Handshake(message) => [&[FrameKind::Handshake as u8], &message[..]].concat(),
             Self::Close(body) => encode(FrameKind::Close, body),
             Self::Propose(body) => encode(FrameKind::Propose, body),
             Self::Entries(body) => encode(FrameKind::Entries, body),
@@ -207,7 +195,10 @@ impl ControlFrame {
             return Ok(Self::Unknown(*kind));
         };
         Ok(match kind {
-            FrameKind::Hello => Self::Hello(decode(body)?),
+            FrameKind::Handshake => {
+                InvalidFrame::check_length(body.len(), HANDSHAKE_MESSAGE_BYTES)?;
+                Self::Handshake(body.to_vec())
+            }
             FrameKind::Close => Self::Close(decode(body)?),
             FrameKind::Propose => Self::Propose(decode::<Propose>(body)?.checked()?),
             FrameKind::Entries => Self::Entries(decode::<Entries>(body)?.checked()?),
@@ -225,7 +216,7 @@ impl ControlFrame {
 
 impl FrameKind {
     const ALL: [Self; 12] = [
-        Self::Hello,
+        Self::Handshake,
         Self::Close,
         Self::Propose,
         Self::Entries,

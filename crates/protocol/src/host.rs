@@ -93,8 +93,10 @@ pub enum Command {
 /// What the engine must know to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// This device.
-    pub device: DeviceCard,
+    /// What this device is called.
+    pub name: DeviceName,
+    /// Of what kind it is.
+    pub kind: DeviceKind,
     /// Through what it is present here.
     pub endpoint: EndpointKind,
     /// WebSocket URL of the signaling server.
@@ -137,6 +139,11 @@ pub enum Event {
     TransferEnded {
         /// Its last state.
         transfer: TransferView,
+    },
+    /// A connection with a device could not be verified: a fault, or somebody in between. Nothing went over it.
+    Unverified {
+        /// The device, as the signaling server names it.
+        device: DeviceView,
     },
 }
 

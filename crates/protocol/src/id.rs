@@ -25,6 +25,11 @@ macro_rules! text_id {
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(bytes)
             }
+
+            /// The bits.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
         }
 
         impl fmt::Display for $name {
@@ -81,6 +86,12 @@ text_id! {
 text_id! {
     /// One attempt to connect two peers. The offerer draws it; signals of other attempts are stale.
     ConnectionId
+}
+
+text_id! {
+    /// The answerer's part of one attempt to connect, drawn at random: so that neither end alone decides what their
+    /// [`handshake`](crate::handshake) is bound to.
+    AnswerNonce
 }
 
 /// A transfer on the wire: drawn by its sender, unique among the sender's transfers of one session.

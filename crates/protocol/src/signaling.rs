@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::InvalidFrame;
 use crate::card::{DeviceCard, EndpointKind};
-use crate::id::{ConnectionId, PeerId};
+use crate::code::Code;
+use crate::id::{AnswerNonce, ConnectionId, PeerId};
 use crate::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, ROOM_PEERS,
     SDP_BYTES, SIGNALING_MESSAGE_BYTES,
@@ -184,6 +185,8 @@ pub enum SignalBody {
     Answer {
         /// The description, at most [`SDP_BYTES`].
         sdp: String,
+        /// The same in every answer for a connection.
+        nonce: AnswerNonce,
     },
     /// One ICE candidate.
     Candidate {
@@ -198,7 +201,11 @@ pub enum SignalBody {
     /// The answerer asks the offerer for an ICE restart.
     RestartRequest,
     /// This connection is over.
-    Bye,
+    Bye {
+        /// Why, if it is not to be tried again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<Code>,
+    },
     /// A kind of a newer version, to be ignored.
     #[serde(other)]
     Unknown,
@@ -291,7 +298,7 @@ impl ServerMessage {
 impl Signal {
     fn check(&self) -> Result<(), InvalidFrame> {
         match &self.body {
-            SignalBody::Offer { sdp } | SignalBody::Answer { sdp } => {
+            SignalBody::Offer { sdp } | SignalBody::Answer { sdp, .. } => {
                 check("SDP bytes", sdp.len(), SDP_BYTES)?;
                 check_lines(sdp, &['\r', '\n'])
             }

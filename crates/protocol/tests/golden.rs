@@ -16,14 +16,14 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::frame::{
     Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Hello, Propose, Role,
+    EntryStored, Propose, Role,
 };
 use tabferry_protocol::host::{
     Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
     SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
 };
 use tabferry_protocol::id::{
-    ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
@@ -59,7 +59,7 @@ trait Variants {
 }
 
 variants!(ControlFrame:
-    Self::Hello(_) => "hello",
+    Self::Handshake(_) => "handshake",
     Self::Close(_) => "close",
     Self::Propose(_) => "propose",
     Self::Entries(_) => "entries",
@@ -104,7 +104,7 @@ variants!(SignalBody:
     Self::Candidate { .. } => "candidate",
     Self::EndOfCandidates => "end-of-candidates",
     Self::RestartRequest => "restart-request",
-    Self::Bye => "bye",
+    Self::Bye { .. } => "bye",
     Self::Unknown => "unknown",
 );
 variants!(Command:
@@ -126,6 +126,7 @@ variants!(Event:
     Self::ProposalEnded { .. } => "proposal-ended",
     Self::ItemReceived { .. } => "item-received",
     Self::TransferEnded { .. } => "transfer-ended",
+    Self::Unverified { .. } => "unverified",
 );
 variants!(ConnectionView:
     Self::Connecting => "connecting",
@@ -372,12 +373,8 @@ fn control_frames() {
     };
     let samples = [
         (
-            "hello",
-            ControlFrame::Hello(Hello {
-                versions: vec![1, 2].try_into().expect("valid versions"),
-                device: device(),
-                endpoint: EndpointKind::Browser,
-            }),
+            "handshake",
+            ControlFrame::Handshake(b"a message of the handshake".to_vec()),
         ),
         (
             "close",
@@ -538,7 +535,13 @@ fn signals() -> Vec<(&'static str, Signal)> {
         "candidate:1 1 udp 2122260223 6f1c7a52.local 61665 typ host generation 0".to_owned();
     vec![
         ("offer", signal(SignalBody::Offer { sdp: sdp.clone() })),
-        ("answer", signal(SignalBody::Answer { sdp })),
+        (
+            "answer",
+            signal(SignalBody::Answer {
+                sdp,
+                nonce: AnswerNonce::from_bytes(*b"answer-nonce-017"),
+            }),
+        ),
         (
             "candidate",
             signal(SignalBody::Candidate {
@@ -555,7 +558,13 @@ fn signals() -> Vec<(&'static str, Signal)> {
         ),
         ("end-of-candidates", signal(SignalBody::EndOfCandidates)),
         ("restart-request", signal(SignalBody::RestartRequest)),
-        ("bye", signal(SignalBody::Bye)),
+        ("bye", signal(SignalBody::Bye { code: None })),
+        (
+            "bye-for-good",
+            signal(SignalBody::Bye {
+                code: Some(Code::Unverified),
+            }),
+        ),
         ("unknown", signal(SignalBody::Unknown)),
     ]
 }
@@ -749,7 +758,8 @@ fn commands() {
             (
                 "configure",
                 Command::Configure(Settings {
-                    device: device(),
+                    name: device().name,
+                    kind: device().kind,
                     endpoint: EndpointKind::Browser,
                     server: "ws://127.0.0.1:7717/v1/signal".to_owned(),
                 }),
@@ -928,6 +938,12 @@ fn events() {
                 "item-received",
                 Event::ItemReceived {
                     item: item_view(page()),
+                },
+            ),
+            (
+                "unverified",
+                Event::Unverified {
+                    device: device_view(),
                 },
             ),
             (

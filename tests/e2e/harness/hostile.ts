@@ -8,11 +8,12 @@ import { type Browser, chromium, type Page } from "@playwright/test";
 import { WebSocket } from "ws";
 
 import { chromiumProgram } from "./environment.ts";
+import { base32, DeviceKey, fingerprintOf, Handshake, type Params } from "./handshake.ts";
 import type { SignalingServer } from "./signaling.ts";
 
 /** Kinds of control frames. */
 export const FRAME = {
-  hello: 1,
+  handshake: 1,
   close: 2,
   propose: 3,
   accept: 5,
@@ -24,9 +25,9 @@ export const FRAME = {
 } as const;
 
 /** A control frame as it arrived. */
-export interface Frame {
+interface Frame {
   kind: number;
-  body: Record<string, unknown>;
+  bytes: Buffer;
 }
 
 /** What the page offers to evaluated code. */
@@ -34,6 +35,7 @@ interface Peer {
   open(): Promise<string>;
   signal(signal: Record<string, unknown>): Promise<void>;
   send(channel: "control" | "bulk", base64: string): void;
+  descriptions(): { local: string; remote: string };
   opened: Promise<void>;
 }
 
@@ -43,8 +45,10 @@ export class HostilePeer {
   private frames: Frame[] = [];
   private readonly peers = new Map<string, string>();
   private readonly waiting = new Set<() => void>();
-  private readonly id = base32(randomBytes(16));
+  private readonly key = DeviceKey.random();
   private connection = "";
+  /** The victim's half of the session. */
+  private nonce = "";
   private victim = "";
   /** Whether the present connection's channels are open. */
   private open = false;
@@ -82,8 +86,17 @@ export class HostilePeer {
     return peer;
   }
 
-  /** Connects to the device with this name and says hello as the protocol wants it. */
+  /** Connects to the device with this name and proves its key as the protocol wants it. */
   async connect(device: string): Promise<void> {
+    await this.openChannels(device);
+    const handshake = new Handshake("initiator", await this.params());
+    await this.raw("control", Buffer.concat([Buffer.from([FRAME.handshake]), handshake.begin()]));
+    const { reply } = handshake.read(await this.bytes(FRAME.handshake));
+    await this.raw("control", Buffer.concat([Buffer.from([FRAME.handshake]), reply!]));
+  }
+
+  /** Connects to the device with this name and says nothing. */
+  async openChannels(device: string): Promise<void> {
     await this.until(() => this.peers.has(device), `${device} in the room`);
     this.victim = this.peers.get(device)!;
     this.connection = base32(randomBytes(16));
@@ -92,8 +105,19 @@ export class HostilePeer {
     this.signalVictim({ signal: "offer", sdp });
     await this.page.evaluate(() => (globalThis as unknown as { peer: Peer }).peer.opened);
     this.open = true;
-    await this.control(FRAME.hello, { versions: [1], device: this.card, endpoint: "browser" });
-    await this.frame(FRAME.hello);
+  }
+
+  /** What an honest end knows before the handshake. */
+  private async params(): Promise<Params> {
+    const descriptions = await this.page.evaluate(() => (globalThis as unknown as { peer: Peer }).peer.descriptions());
+    return {
+      key: this.key,
+      name: this.name,
+      kind: "computer",
+      versions: [1],
+      path: { local: fingerprintOf(descriptions.local), remote: fingerprintOf(descriptions.remote) },
+      session: Buffer.concat([bytesOf(this.connection), bytesOf(this.nonce)]),
+    };
   }
 
   /** Sends a control frame. */
@@ -132,12 +156,17 @@ export class HostilePeer {
 
   /** Waits for a control frame of a kind. */
   async frame(kind: number): Promise<Record<string, unknown>> {
+    return JSON.parse((await this.bytes(kind)).toString("utf8")) as Record<string, unknown>;
+  }
+
+  /** Waits for a control frame of a kind, and returns what follows the kind. */
+  async bytes(kind: number): Promise<Buffer> {
     await this.until(
       () => this.frames.some((frame) => frame.kind === kind),
       `a frame of kind ${kind}`,
-      () => `heard: ${JSON.stringify(this.frames)}`,
+      () => `heard: ${this.frames.map((frame) => `${frame.kind} ${frame.bytes.toString("latin1")}`).join(", ")}`,
     );
-    return this.frames.find((frame) => frame.kind === kind)!.body;
+    return this.frames.find((frame) => frame.kind === kind)!.bytes;
   }
 
   /** Waits until the other end has closed the connection, and returns the code that it gave. */
@@ -154,7 +183,7 @@ export class HostilePeer {
   }
 
   private get card(): object {
-    return { id: this.id, name: this.name, kind: "computer" };
+    return { id: this.key.id, name: this.name, kind: "computer" };
   }
 
   private signalVictim(signal: Record<string, unknown>): void {
@@ -174,6 +203,7 @@ export class HostilePeer {
       case "signal": {
         const signal = message["signal"] as Record<string, unknown>;
         if (signal["connection"] === this.connection) {
+          this.nonce = String(signal["nonce"] ?? this.nonce);
           void this.page.evaluate(
             (signal) => (globalThis as unknown as { peer: Peer }).peer.signal(signal),
             signal,
@@ -185,8 +215,7 @@ export class HostilePeer {
   }
 
   private hearFrame(bytes: Buffer): void {
-    const text = bytes.subarray(1).toString("utf8");
-    this.frames.push({ kind: bytes[0]!, body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) });
+    this.frames.push({ kind: bytes[0]!, bytes: bytes.subarray(1) });
     this.changed();
   }
 
@@ -280,6 +309,7 @@ function installPeer(): void {
         early.push(signal);
       }
     },
+    descriptions: () => ({ local: connection.localDescription!.sdp, remote: connection.remoteDescription!.sdp }),
     send(channel, base64) {
       const text = atob(base64);
       channels[channel].send(Uint8Array.from(text, (character) => character.charCodeAt(0)));
@@ -287,9 +317,9 @@ function installPeer(): void {
   };
 }
 
-/** Base 32 of RFC 4648 in lower case, as ids are written. */
-function base32(bytes: Buffer): string {
+/** The bytes of an id. */
+function bytesOf(id: string): Buffer {
   const digits = "abcdefghijklmnopqrstuvwxyz234567";
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, "0")).join("");
-  return bits.match(/.{1,5}/g)!.map((five) => digits[parseInt(five.padEnd(5, "0"), 2)]).join("");
+  const bits = [...id].map((character) => digits.indexOf(character).toString(2).padStart(5, "0")).join("");
+  return Buffer.from(bits.match(/.{8}/g)!.map((eight) => parseInt(eight, 2)));
 }

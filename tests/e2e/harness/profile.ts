@@ -123,12 +123,13 @@ export class Profile {
     return extensionWorker(this.context);
   }
 
-  /** The device's id, as other devices know it. */
-  async deviceId(): Promise<string> {
-    return this.inWorker(async () => {
-      const { deviceId } = await chrome.storage.local.get("deviceId");
-      return String(deviceId);
-    });
+  /** The id of another device that it sees, by that one's name. */
+  async deviceId(name: string): Promise<string> {
+    return this.inWorker(async (name) => {
+      const { status } = await chrome.storage.session.get("status");
+      const { devices } = JSON.parse(String(status)) as { devices: { id: string; name: string }[] };
+      return devices.find((device) => device.name === name)!.id;
+    }, name);
   }
 
   /** Runs a function in the service worker. */
@@ -229,8 +230,8 @@ export class Profile {
 async function firstSettings(): Promise<void> {
   await new Promise<void>((resolve) => {
     const look = async (): Promise<void> => {
-      const { deviceId, deviceName } = await chrome.storage.local.get(["deviceId", "deviceName"]);
-      if (deviceId && deviceName) {
+      const { deviceName } = await chrome.storage.local.get("deviceName");
+      if (deviceName) {
         resolve();
       }
     };

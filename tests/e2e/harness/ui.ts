@@ -131,7 +131,7 @@ export async function clickContextMenu(
   page: Page,
   info: Partial<chrome.contextMenus.OnClickData> = {},
 ): Promise<void> {
-  const menuItemId = `${kind}:${await to.deviceId()}`;
+  const menuItemId = `${kind}:${await from.deviceId(to.name)}`;
   const tab = { url: page.url(), title: await page.title() };
   await from.inWorker(
     async ({ clicked, tab }) => {

@@ -54,6 +54,12 @@ impl World {
                 }
                 self.consider(node, proposal.transfer);
             }
+            Event::Unverified { device } => {
+                assert!(
+                    self.plan.hostile.is_some() || self.plan.server_garbage,
+                    "n{node} takes {device:?} for somebody else"
+                );
+            }
             Event::ProposalEnded { transfer } => {
                 let told = self.nodes[node]
                     .told

@@ -5,16 +5,16 @@ use tabferry_engine::Channel;
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
+use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{
     Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Hello, Propose, Role,
+    EntryStored, Propose, Role,
 };
-use tabferry_protocol::id::{ConnectionId, DeviceId, PeerId, WireTransferId};
+use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
 use tabferry_protocol::limits::{CHUNK_BYTES, CONTROL_FRAME_BYTES, TRANSFER_BYTES};
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::name::ReceivedName;
 use tabferry_protocol::signaling::{Peer, Room, ServerMessage, Signal, SignalBody};
-use tabferry_protocol::version::Versions;
 
 use crate::world::{Happening, World};
 
@@ -123,7 +123,7 @@ impl World {
         );
         let code = self.random.pick(&Code::ALL);
         match self.random.below(14) {
-            0 => ControlFrame::Hello(self.invent_hello()),
+            0 => ControlFrame::Handshake(self.random.vec(300)),
             1 => ControlFrame::Close(Close { code }),
             2..=3 => {
                 let transfer =
@@ -176,17 +176,6 @@ impl World {
             }
             12 => ControlFrame::Ping,
             _ => ControlFrame::Unknown(self.random.between(13, 255) as u8),
-        }
-    }
-
-    fn invent_hello(&mut self) -> Hello {
-        let node = self.random.index(self.nodes.len());
-        let versions =
-            Versions::try_from(vec![self.random.pick(&[1, 1, 2, 900])]).expect("one version");
-        Hello {
-            versions,
-            device: self.card(node),
-            endpoint: EndpointKind::Native,
         }
     }
 
@@ -310,17 +299,26 @@ impl World {
                 "v=0\r\nsim offer 1 1 0\r\n",
                 "v=0\r\nsim answer 1 1 1\r\n",
             ]);
-            let sdp = sdp.to_owned();
+            let fingerprint = Fingerprint::from_bytes(self.random.bytes());
+            let sdp = match self.random.below(3) {
+                0 => sdp.to_owned(),
+                _ => format!("{sdp}a=fingerprint:sha-256 {fingerprint}\r\n"),
+            };
             let body = match self.random.below(7) {
                 0 => SignalBody::Offer { sdp },
-                1 => SignalBody::Answer { sdp },
+                1 => SignalBody::Answer {
+                    sdp,
+                    nonce: AnswerNonce::from_bytes(self.random.bytes()),
+                },
                 2 => SignalBody::Candidate {
                     candidate: "candidate:1 1 1".to_owned(),
                     mid: None,
                 },
                 3 => SignalBody::EndOfCandidates,
                 4 => SignalBody::RestartRequest,
-                5 => SignalBody::Bye,
+                5 => SignalBody::Bye {
+                    code: self.random.pick(&[None, Some(Code::Unverified)]),
+                },
                 _ => SignalBody::Unknown,
             };
             self.send_to_client(

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tabferry_engine::{Channel, ConnectionKey, ConnectionState, Input};
+use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::limits::{
     BUFFERED_HIGH_BYTES, BUFFERED_LOW_BYTES, CHUNK_BYTES, READ_BYTES, READS_AHEAD,
 };
@@ -79,7 +80,8 @@ fn pair(a: usize, b: usize) -> (usize, usize) {
 fn parse_description(sdp: &str) -> Option<(bool, u64, u32, u64)> {
     let mut words = sdp
         .strip_prefix("v=0\r\nsim ")?
-        .strip_suffix("\r\n")?
+        .split_once("\r\n")?
+        .0
         .split(' ');
     let offer = match words.next()? {
         "offer" => true,
@@ -89,6 +91,11 @@ fn parse_description(sdp: &str) -> Option<(bool, u64, u32, u64)> {
     let mut number = || words.next()?.parse::<u64>().ok();
     let (serial, generation, of) = (number()?, number()?, number()?);
     Some((offer, serial, u32::try_from(generation).ok()?, of))
+}
+
+/// The fingerprint of the certificate of one end.
+fn certificate(id: u64) -> Fingerprint {
+    Fingerprint::of_certificate(&id.to_le_bytes())
 }
 
 impl World {
@@ -281,7 +288,10 @@ impl World {
             connection.negotiation = Negotiation::Stable;
             ("answer", connection.remote.unwrap_or_default().0)
         };
-        let sdp = format!("v=0\r\nsim {kind} {id} {generation} {of}\r\n");
+        let fingerprint = certificate(id);
+        let sdp = format!(
+            "v=0\r\nsim {kind} {id} {generation} {of}\r\na=fingerprint:sha-256 {fingerprint}\r\n"
+        );
         let (owner, key) = (connection.owner, connection.key);
         let mut at = self.now;
         let count = self.random.between(1, 3);
@@ -442,7 +452,16 @@ impl World {
         }
         connection.opened = true;
         let (owner, key) = (connection.owner, connection.key);
-        self.step(owner.node, Input::ChannelsOpened { connection: key });
+        // Not every platform tells.
+        let presented = connection
+            .connected
+            .filter(|_| id % 2 == 0)
+            .map(|(other, ..)| certificate(other));
+        let opened = Input::ChannelsOpened {
+            connection: key,
+            presented,
+        };
+        self.step(owner.node, opened);
         let early = self
             .network
             .connections

@@ -19,12 +19,13 @@ impl World {
 
     /// Tells an engine who it is and where its server is.
     pub(crate) fn configure(&mut self, node: usize) {
-        let device = self.card(node);
+        let card = self.card(node);
         let address = self.nodes[node]
             .server
             .map_or("ws://wrong.test", |server| SERVERS[server]);
         let settings = Settings {
-            device,
+            name: card.name,
+            kind: card.kind,
             endpoint: EndpointKind::Browser,
             server: address.to_owned(),
         };

@@ -19,7 +19,6 @@ use tabferry_protocol::limits::{
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::signaling::{ServerMessage, SignalingCode};
-use tabferry_protocol::version::Versions;
 
 use crate::plan::{Answering, Plan};
 use crate::random::Random;
@@ -436,25 +435,6 @@ fn nothing_is_stored_that_was_declined_or_not_answered() {
     assert_eq!(world.tally.files_stored, 0);
     world.ledger.sendings[unanswered].declined = true;
     world.settle();
-}
-
-#[test]
-fn another_version_is_told_as_incompatible() {
-    let mut world = world(Plan::scripted(2));
-    world.alter = Some((1, |frame| match frame {
-        ControlFrame::Hello(mut hello) => {
-            hello.versions = Versions::try_from(vec![7, 900]).unwrap();
-            ControlFrame::Hello(hello)
-        }
-        frame => frame,
-    }));
-    let there = world.send_files(0, 1, &[10]);
-    let back = world.send_files(1, 0, &[10]);
-    let failed = TransferState::Failed {
-        code: Code::Incompatible,
-    };
-    assert_eq!(world.await_end(there), failed);
-    assert_eq!(world.await_end(back), failed);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::host::{ConnectionView, SignalingProblem, Snapshot, SourceFile};
 use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
+use tabferry_protocol::identity::DeviceKey;
 
 use crate::ledger::{Ledger, Life, Told};
 use crate::network::Network;
@@ -181,6 +182,8 @@ impl Ord for Event {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub device: DeviceId,
+    /// What its key is made of.
+    pub key_seed: [u8; 32],
     pub renames: u32,
     /// Which server its person has chosen; none of ours if `None`.
     pub server: Option<usize>,
@@ -265,8 +268,8 @@ impl World {
             tally: Tally::default(),
         };
         for node in 0..world.plan.nodes {
-            let device = DeviceId::from_bytes(world.random.bytes());
-            world.nodes.push(Node::new(device));
+            let key_seed = world.random.bytes();
+            world.nodes.push(Node::new(key_seed));
             world.schedule(0, Happening::Started { node });
         }
         world
@@ -465,7 +468,8 @@ impl World {
         if self.nodes[node].engine.is_none() {
             trace::line(self.now, || format!("n{node} starts"));
             let seed = self.random.bytes();
-            self.nodes[node].engine = Some(Engine::new(seed, Time(self.now)));
+            let key = DeviceKey::from_seed(&self.nodes[node].key_seed);
+            self.nodes[node].engine = Some(Engine::new(key, seed, Time(self.now)));
             self.configure(node);
         }
     }
@@ -510,7 +514,7 @@ impl World {
             life,
             renames,
             next_source,
-            ..Node::new(old.device)
+            ..Node::new(old.key_seed)
         };
     }
 
@@ -637,9 +641,10 @@ impl World {
 }
 
 impl Node {
-    fn new(device: DeviceId) -> Self {
+    fn new(key_seed: [u8; 32]) -> Self {
         Self {
-            device,
+            device: DeviceId::of(&DeviceKey::from_seed(&key_seed).public()),
+            key_seed,
             renames: 0,
             server: Some(0),
             life: 0,

@@ -11,7 +11,8 @@
 use serde::{Deserialize, Serialize};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{
-    Command, Direction, Event, ItemView, ProposalView, Subject, TransferState, TransferView,
+    Command, DeviceView, Direction, Event, ItemView, ProposalView, Subject, TransferState,
+    TransferView,
 };
 use tabferry_protocol::id::{ItemId, TransferId};
 use tabferry_protocol::limits::KEPT_ITEMS;
@@ -81,6 +82,7 @@ fn of_event(event: &Event, words: Words<'_>) -> Option<Notice> {
         Event::ProposalEnded { .. } => None,
         Event::ItemReceived { item } => Some(of_item(item, words)),
         Event::TransferEnded { transfer } => of_ended(transfer, words),
+        Event::Unverified { device } => Some(of_unverified(device, words)),
     }
 }
 
@@ -196,7 +198,19 @@ fn of_item(item: &ItemView, words: Words<'_>) -> Notice {
     }
 }
 
-/// Of what a person here did or declined nothing more is said.
+/// One for each device, however often it happens.
+fn of_unverified(device: &DeviceView, words: Words<'_>) -> Notice {
+    Notice {
+        id: format!("unverified:{}", device.id),
+        title: words("notification_unverified_title", &[device.name.as_str()]),
+        message: words("notification_unverified", &[]),
+        stays: true,
+        ..Notice::EMPTY
+    }
+}
+
+/// Of what a person here did or declined nothing more is said, and nothing of a transfer that ended because its connection
+/// could not be verified: that is said of the device.
 fn of_ended(transfer: &TransferView, words: Words<'_>) -> Option<Notice> {
     let receives = transfer.direction == Direction::Receive;
     match (transfer.state, &transfer.subject) {
@@ -212,7 +226,7 @@ fn of_ended(transfer: &TransferView, words: Words<'_>) -> Option<Notice> {
             Code::Cancelled,
             words,
         )),
-        (TransferState::Failed { code }, _) => {
+        (TransferState::Failed { code }, _) if code != Code::Unverified => {
             let title = if receives {
                 "notification_receive_failed"
             } else {
@@ -285,6 +299,17 @@ mod tests {
         let id = ItemId(7);
         let item = ItemView { id, from, item };
         notice(&Event::ItemReceived { item })
+    }
+
+    #[test]
+    fn a_connection_that_could_not_be_verified_is_told_once() {
+        let device = device(1, "Ada");
+        let shown = notice(&Event::Unverified { device });
+        assert_eq!(shown.title, "The connection to Ada could not be verified");
+        let code = Code::Unverified;
+        let ended = transfer(Direction::Send, TransferState::Failed { code }, 1);
+        let transfer = Event::TransferEnded { transfer: ended };
+        assert_eq!(outputs_of(&transfer, &english), []);
     }
 
     fn transfer(direction: Direction, state: TransferState, count: u32) -> TransferView {

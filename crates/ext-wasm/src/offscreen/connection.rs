@@ -6,8 +6,9 @@ use core::fmt;
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
-use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect};
+use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use tabferry_engine::{Channel, ConnectionKey, ConnectionState, Input};
+use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::limits::{BUFFERED_LOW_BYTES, EARLY_CANDIDATES};
 use tabferry_protocol::signaling::IceServer;
 use wasm_bindgen::closure::Closure;
@@ -205,6 +206,12 @@ impl Connection {
     }
 
     fn handle_state(&self, host: &Host) {
+        if self.raw.connection_state() == RtcPeerConnectionState::Failed && self.is_refused() {
+            host.tell(Input::ConnectionUnverified {
+                connection: self.key,
+            });
+            return;
+        }
         let state = match self.raw.connection_state() {
             RtcPeerConnectionState::Connected => ConnectionState::Connected,
             RtcPeerConnectionState::Disconnected => ConnectionState::Disconnected,
@@ -221,8 +228,37 @@ impl Connection {
         if self.control.is_open() && self.bulk.is_open() {
             host.tell(Input::ChannelsOpened {
                 connection: self.key,
+                presented: self.presented(),
             });
         }
+    }
+
+    /// The DTLS transport of the data channels (W3C WebRTC, 5.5 and 6.1.1). Not every browser has it.
+    fn dtls(&self) -> Option<JsValue> {
+        let sctp = Reflect::get(&self.raw, &"sctp".into()).ok()?;
+        let dtls = Reflect::get(&sctp, &"transport".into()).ok()?;
+        dtls.is_object().then_some(dtls)
+    }
+
+    /// Whether the certificate of one end was refused by the other: DTLS fails for nothing else while packets get through.
+    fn is_refused(&self) -> bool {
+        let state = self
+            .dtls()
+            .and_then(|dtls| Reflect::get(&dtls, &"state".into()).ok());
+        state.is_some_and(|state| state == "failed")
+    }
+
+    /// The fingerprint of the certificate that the other end presented.
+    fn presented(&self) -> Option<Fingerprint> {
+        let dtls = self.dtls()?;
+        let remote: Function = Reflect::get(&dtls, &"getRemoteCertificates".into())
+            .ok()?
+            .dyn_into()
+            .ok()?;
+        let chain: Array = remote.call0(&dtls).ok()?.dyn_into().ok()?;
+        let certificate: ArrayBuffer = chain.get(0).dyn_into().ok()?;
+        let der = Uint8Array::new(&certificate).to_vec();
+        Some(Fingerprint::of_certificate(&der))
     }
 
     /// Tells once that it is of no more use.

@@ -10,7 +10,9 @@ use js_sys::{Array, ArrayBuffer, Uint8Array};
 use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Output, ReadKey, Time};
 use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, PlainItem, Snapshot};
+use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::limits::TEXT_BYTES;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, BlobPropertyBag};
 
@@ -22,7 +24,8 @@ use super::publisher::Publisher;
 use super::signaling_socket::SignalingSocket;
 use super::source::Sources;
 use super::timer::{Clock, Timer, pause};
-use super::{background, log};
+use super::vault::Vault;
+use super::{background, log, random};
 use crate::envelope::BackgroundMessage;
 
 /// Name of a text that is too long to travel as one.
@@ -33,11 +36,14 @@ const SETTINGS_RETRY_MS: u64 = 1_000;
 
 /// Starts the engine and all that drives it.
 pub fn start() {
-    let Some(host) = Host::new() else {
-        log::warn("engine", "the browser gives no random numbers");
-        return;
-    };
-    spawn_local(async move {
+    spawn_local(async {
+        let host = match Host::start().await {
+            Ok(host) => host,
+            Err(thrown) => {
+                log::warn_js("engine", &thrown);
+                return;
+            }
+        };
         loop {
             if let Some(settings) = background::settings().await {
                 host.tell(Input::Command(Command::Configure(settings)));
@@ -84,10 +90,18 @@ enum Payload<'a> {
 }
 
 impl Host {
-    fn new() -> Option<Self> {
-        let mut seed = [0; 32];
-        let crypto = web_sys::window()?.crypto().ok()?;
-        crypto.get_random_values_with_u8_array(&mut seed).ok()?;
+    /// Starts the engine of this device. Errors where the browser gives no randomness.
+    async fn start() -> Result<Self, JsValue> {
+        let kept = async { Vault::open().await?.device_key().await };
+        let key = match kept.await {
+            Ok(key) => key,
+            // Nothing can be kept: until it can, this is another device at each start.
+            Err(thrown) => {
+                log::warn_js("device key", &thrown);
+                DeviceKey::from_seed(&random::bytes()?)
+            }
+        };
+        let seed = random::bytes()?;
         let clock = Clock::new();
         let host = Self(Rc::new_cyclic(|weak: &Weak<Shared>| {
             let on = |callback: fn(&Self)| {
@@ -99,7 +113,7 @@ impl Host {
                 })
             };
             Shared {
-                engine: RefCell::new(Engine::new(seed, clock.now())),
+                engine: RefCell::new(Engine::new(key, seed, clock.now())),
                 clock,
                 waiting: RefCell::default(),
                 busy: Cell::default(),
@@ -116,7 +130,7 @@ impl Host {
             }
         }));
         host.0.pages.get_or_init(|| Pages::open(&host));
-        Some(host)
+        Ok(host)
     }
 
     /// Hands an input in, now or when the engine has been served.

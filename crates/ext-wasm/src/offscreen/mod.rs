@@ -13,8 +13,10 @@ mod log;
 mod memory;
 mod pages;
 mod publisher;
+mod random;
 mod signaling_socket;
 mod source;
 mod timer;
+mod vault;
 
 pub use host::start;

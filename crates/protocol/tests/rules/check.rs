@@ -4,9 +4,9 @@ use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CHUNK_BYTES, DEVICE_NAME_BYTES,
-    ICE_SERVER_URL_BYTES, ICE_SERVERS, INLINE_ENTRIES, MANIFEST_ENTRIES, MANIFEST_TEXT_BYTES,
-    MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, ROOM_PEERS, SDP_BYTES, SIGNALING_MESSAGE_BYTES,
-    TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES, URL_BYTES, VERSIONS,
+    HANDSHAKE_MESSAGE_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, INLINE_ENTRIES, MANIFEST_ENTRIES,
+    MANIFEST_TEXT_BYTES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, ROOM_PEERS, SDP_BYTES,
+    SIGNALING_MESSAGE_BYTES, TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES, URL_BYTES, VERSIONS,
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, Item, Manifest};
@@ -20,10 +20,7 @@ pub(crate) fn control_frame(bytes: &[u8]) {
         return;
     };
     match &frame {
-        ControlFrame::Hello(hello) => {
-            versions(&hello.versions);
-            device(&hello.device);
-        }
+        ControlFrame::Handshake(message) => assert!(message.len() <= HANDSHAKE_MESSAGE_BYTES),
         ControlFrame::Propose(propose) => {
             let count = usize::try_from(propose.count).expect("a small number");
             assert!((1..=MANIFEST_ENTRIES).contains(&count));
@@ -137,14 +134,16 @@ fn device(card: &DeviceCard) {
 
 fn signal(signal: &Signal) {
     match &signal.body {
-        SignalBody::Offer { sdp } | SignalBody::Answer { sdp } => assert!(sdp.len() <= SDP_BYTES),
+        SignalBody::Offer { sdp } | SignalBody::Answer { sdp, .. } => {
+            assert!(sdp.len() <= SDP_BYTES)
+        }
         SignalBody::Candidate { candidate, mid } => {
             let mid = mid.as_deref().unwrap_or_default();
             assert!(candidate.len() + mid.len() <= CANDIDATE_BYTES);
         }
         SignalBody::EndOfCandidates
         | SignalBody::RestartRequest
-        | SignalBody::Bye
+        | SignalBody::Bye { .. }
         | SignalBody::Unknown => {}
     }
 }

@@ -123,8 +123,10 @@ fn signal_passes(signal: &Value) -> bool {
 #[test]
 fn descriptions_and_candidates() {
     for kind in ["offer", "answer"] {
-        let passes =
-            |length: usize| signal_passes(&json!({ "signal": kind, "sdp": "s".repeat(length) }));
+        let passes = |length: usize| {
+            let sdp = "s".repeat(length);
+            signal_passes(&json!({ "signal": kind, "sdp": sdp, "nonce": id(4) }))
+        };
         assert!(passes(SDP_BYTES) && !passes(SDP_BYTES + 1));
     }
     let candidate = |length: usize, mid: usize| {
@@ -177,14 +179,22 @@ fn device_name() {
 }
 
 #[test]
+fn messages_of_the_handshake() {
+    let frame = |length| ControlFrame::decode(&[&[1][..], &vec![9; length]].concat());
+    assert!(frame(HANDSHAKE_MESSAGE_BYTES).is_ok());
+    assert!(frame(HANDSHAKE_MESSAGE_BYTES + 1).is_err());
+}
+
+#[test]
 fn versions() {
     let versions = |count| Versions::try_from(vec![1; count]);
     assert!(versions(1).is_ok() && versions(VERSIONS).is_ok());
     assert!(versions(0).is_err() && versions(VERSIONS + 1).is_err());
     let hello = |count| {
-        let versions = vec![1; count];
-        let body = json!({ "versions": versions, "device": device("n"), "endpoint": "browser" });
-        control(1, &body)
+        let message = json!({
+            "type": "hello", "versions": vec![1; count], "device": device("n"), "endpoint": "browser",
+        });
+        ClientMessage::decode(&message.to_string())
     };
     assert!(hello(VERSIONS).is_ok());
     assert!(hello(0).is_err() && hello(VERSIONS + 1).is_err());

@@ -8,18 +8,18 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::frame::{
     Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Hello, Propose, Role,
+    EntryStored, Propose, Role,
 };
 use tabferry_protocol::host::{
     Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
     SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
 };
 use tabferry_protocol::id::{
-    ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
 };
 use tabferry_protocol::limits::{
-    CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS,
-    MANIFEST_ENTRIES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, TITLE_BYTES, VERSIONS,
+    CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, HANDSHAKE_MESSAGE_BYTES, ICE_SERVER_URL_BYTES,
+    ICE_SERVERS, MANIFEST_ENTRIES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, TITLE_BYTES, VERSIONS,
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
@@ -153,13 +153,7 @@ fn propose() -> impl Strategy<Value = ControlFrame> {
 pub(crate) fn control_frame() -> impl Strategy<Value = ControlFrame> {
     let role = || prop_oneof![Just(Role::Sender), Just(Role::Receiver)];
     prop_oneof![
-        (versions(), device(), endpoint()).prop_map(|(versions, device, endpoint)| {
-            ControlFrame::Hello(Hello {
-                versions,
-                device,
-                endpoint,
-            })
-        }),
+        vec(any::<u8>(), 0..=HANDSHAKE_MESSAGE_BYTES).prop_map(ControlFrame::Handshake),
         code().prop_map(|code| ControlFrame::Close(Close { code })),
         propose(),
         (transfer(), vec(entry(), 1..8))
@@ -226,11 +220,14 @@ fn signal() -> impl Strategy<Value = Signal> {
     let candidate = (line(CANDIDATE_BYTES - 16), option::of(line(16)));
     let body = prop_oneof![
         sdp().prop_map(|sdp| SignalBody::Offer { sdp }),
-        sdp().prop_map(|sdp| SignalBody::Answer { sdp }),
+        (sdp(), any::<[u8; 16]>()).prop_map(|(sdp, nonce)| SignalBody::Answer {
+            sdp,
+            nonce: AnswerNonce::from_bytes(nonce)
+        }),
         candidate.prop_map(|(candidate, mid)| SignalBody::Candidate { candidate, mid }),
         Just(SignalBody::EndOfCandidates),
         Just(SignalBody::RestartRequest),
-        Just(SignalBody::Bye),
+        option::of(code()).prop_map(|code| SignalBody::Bye { code }),
         Just(SignalBody::Unknown),
     ];
     (any::<[u8; 16]>(), body).prop_map(|(id, body)| Signal {
@@ -341,7 +338,8 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         (device(), endpoint(), text(99)).prop_map(|(device, endpoint, server)| {
             Command::Configure(Settings {
-                device,
+                name: device.name,
+                kind: device.kind,
                 endpoint,
                 server,
             })
@@ -470,6 +468,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         transfer_id().prop_map(|transfer| Event::ProposalEnded { transfer }),
         item_view().prop_map(|item| Event::ItemReceived { item }),
         transfer_view().prop_map(|transfer| Event::TransferEnded { transfer }),
+        device_view().prop_map(|device| Event::Unverified { device }),
     ]
 }
 

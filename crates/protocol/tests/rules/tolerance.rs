@@ -49,7 +49,8 @@ fn extended(json: &[u8]) -> String {
 fn unknown_fields_are_ignored_everywhere() {
     for frame in golden("control") {
         let (kind, body) = frame.split_first().expect("no golden frame is empty");
-        if body.is_empty() {
+        // Some have no body, one has a body that is no JSON.
+        if !body.starts_with(b"{") {
             continue;
         }
         let more = [&[*kind][..], extended(body).as_bytes()].concat();
@@ -84,7 +85,8 @@ fn doubled(json: &str) -> Vec<String> {
 fn a_field_stands_once() {
     for frame in golden("control") {
         let (kind, body) = frame.split_first().expect("no golden frame is empty");
-        if body.is_empty() {
+        // Some have no body, one has a body that is no JSON.
+        if !body.starts_with(b"{") {
             continue;
         }
         for twice in doubled(str::from_utf8(body).expect("golden files are text")) {

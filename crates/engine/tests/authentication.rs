@@ -1,0 +1,647 @@
+//! One engine beside a peer that a test plays by hand: what each message means before the peer has proved who it is, and
+//! which proofs are none.
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
+
+use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Output, Time};
+use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
+use tabferry_protocol::code::Code;
+use tabferry_protocol::digest::Digest;
+use tabferry_protocol::fingerprint::Fingerprint;
+use tabferry_protocol::frame::{
+    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
+    EntryStored, Propose, Role,
+};
+use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
+use tabferry_protocol::host::{Command, Event, PlainItem, Settings, TransferState};
+use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
+use tabferry_protocol::identity::{DeviceKey, SignedCard};
+use tabferry_protocol::manifest::{Entry, Item};
+use tabferry_protocol::signaling::{
+    ClientMessage, Peer, Room, ServerMessage, Signal, SignalBody, Welcome,
+};
+use tabferry_protocol::version::Versions;
+
+const OWN: u8 = 1;
+const PEER: u8 = 2;
+const STRANGER: u8 = 3;
+
+fn key(number: u8) -> DeviceKey {
+    DeviceKey::from_seed(&[number; 32])
+}
+
+fn card(number: u8) -> DeviceCard {
+    DeviceCard {
+        id: DeviceId::of(&key(number).public()),
+        name: DeviceName::from_typed(&format!("Device {number}")).unwrap(),
+        kind: DeviceKind::Computer,
+    }
+}
+
+fn certificate(number: u8) -> Fingerprint {
+    Fingerprint::of_certificate(&[number])
+}
+
+fn description(fingerprints: &[Fingerprint]) -> String {
+    let lines = fingerprints
+        .iter()
+        .map(|fingerprint| format!("a=fingerprint:sha-256 {fingerprint}\r\n"));
+    std::iter::once("v=0\r\n".to_owned()).chain(lines).collect()
+}
+
+/// Who plays the peer, and how.
+struct Played {
+    key: u8,
+    versions: Vec<u16>,
+    /// The certificate that the peer believes the engine's end to have.
+    sees: Fingerprint,
+    /// The peer's half of the session, if it answers; else the engine draws it.
+    nonce: [u8; 16],
+}
+
+impl Default for Played {
+    fn default() -> Self {
+        Self {
+            key: PEER,
+            versions: vec![1],
+            sees: certificate(OWN),
+            nonce: [9; 16],
+        }
+    }
+}
+
+/// An engine in a room with device 2.
+struct Scene {
+    engine: Engine,
+    connection: ConnectionKey,
+    id: ConnectionId,
+    events: Vec<Event>,
+    nonce: AnswerNonce,
+}
+
+impl Scene {
+    fn handle(&mut self, input: Input<'_>) -> Vec<Output> {
+        self.engine.handle(Time(0), input);
+        let outputs: Vec<_> = std::iter::from_fn(|| self.engine.poll()).collect();
+        for output in &outputs {
+            if let Output::Event(event) = output {
+                self.events.push(event.clone());
+            }
+        }
+        outputs
+    }
+
+    fn signal(&mut self, body: SignalBody) -> Vec<Output> {
+        let message = ServerMessage::Signal {
+            from: PeerId::from_bytes([PEER; 16]),
+            signal: Signal {
+                connection: self.id,
+                body,
+            },
+        };
+        self.handle(Input::SignalingReceived(&message.encode()))
+    }
+
+    fn frame(&mut self, channel: Channel, bytes: &[u8]) -> Vec<Output> {
+        self.handle(Input::Frame {
+            connection: self.connection,
+            channel,
+            bytes,
+        })
+    }
+
+    fn control(&mut self, frame: &ControlFrame) -> Vec<Output> {
+        self.frame(Channel::Control, &frame.encode())
+    }
+
+    fn open_channels(&mut self) -> Vec<Output> {
+        self.handle(Input::ChannelsOpened {
+            connection: self.connection,
+            presented: None,
+        })
+    }
+
+    fn local_description(&mut self) -> Vec<Output> {
+        self.handle(Input::LocalDescription {
+            connection: self.connection,
+            sdp: description(&[certificate(OWN)]),
+        })
+    }
+
+    /// In a room with device 2, connected to nobody.
+    fn online() -> Self {
+        let mut scene = Self {
+            engine: Engine::new(key(OWN), [7; 32], Time(0)),
+            connection: ConnectionKey(0),
+            id: ConnectionId::from_bytes([255; 16]),
+            events: Vec::new(),
+            nonce: AnswerNonce::from_bytes([0; 16]),
+        };
+        let settings = Settings {
+            name: card(OWN).name,
+            kind: card(OWN).kind,
+            endpoint: EndpointKind::Browser,
+            server: "ws://server".to_owned(),
+        };
+        scene.handle(Input::Command(Command::Configure(settings)));
+        scene.handle(Input::SignalingOpened);
+        let welcome = ServerMessage::Welcome(Welcome {
+            version: 1,
+            peer: PeerId::from_bytes([OWN; 16]),
+            address: "127.0.0.1".to_owned(),
+            ice_servers: Vec::new(),
+        });
+        let joined = ServerMessage::Joined {
+            room: Room::Nearby,
+            peers: vec![Peer {
+                id: PeerId::from_bytes([PEER; 16]),
+                device: card(PEER),
+                endpoint: EndpointKind::Browser,
+            }],
+        };
+        for message in [welcome, joined] {
+            scene.handle(Input::SignalingReceived(&message.encode()));
+        }
+        scene
+    }
+
+    fn send_text(&mut self) -> Vec<Output> {
+        self.handle(Input::Command(Command::SendItem {
+            to: card(PEER).id,
+            item: PlainItem::Text {
+                text: "a text".to_owned(),
+            },
+        }))
+    }
+
+    fn note_connection(&mut self, outputs: &[Output]) {
+        for output in outputs {
+            match output {
+                Output::OpenConnection { connection, .. } => self.connection = *connection,
+                Output::SendSignaling(text) => {
+                    if let Ok(ClientMessage::Signal { signal, .. }) = ClientMessage::decode(text) {
+                        self.id = signal.connection;
+                        if let SignalBody::Answer { nonce, .. } = signal.body {
+                            self.nonce = nonce;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The engine offers, the peer has answered with this nonce.
+    fn offering(played: &Played) -> Self {
+        let mut scene = Self::online();
+        let outputs = scene.send_text();
+        scene.note_connection(&outputs);
+        let outputs = scene.local_description();
+        scene.note_connection(&outputs);
+        scene.nonce = AnswerNonce::from_bytes(played.nonce);
+        let answer = SignalBody::Answer {
+            sdp: description(&[certificate(PEER)]),
+            nonce: scene.nonce,
+        };
+        scene.signal(answer);
+        scene
+    }
+
+    /// The peer has offered, the engine has answered.
+    fn answering() -> Self {
+        let mut scene = Self::online();
+        let outputs = scene.signal(SignalBody::Offer {
+            sdp: description(&[certificate(PEER)]),
+        });
+        scene.note_connection(&outputs);
+        let outputs = scene.local_description();
+        scene.note_connection(&outputs);
+        scene
+    }
+
+    fn params<T>(&self, played: &Played, with: impl FnOnce(&Params<'_>) -> T) -> T {
+        let mut session = [0; 32];
+        session[..16].copy_from_slice(self.id.as_bytes());
+        session[16..].copy_from_slice(self.nonce.as_bytes());
+        let key = key(played.key);
+        let named = card(played.key);
+        with(&Params {
+            key: &key,
+            card: &SignedCard::sign(&key, &named.name, named.kind),
+            versions: &Versions::try_from(played.versions.clone()).unwrap(),
+            path: Path::Direct {
+                local: certificate(PEER),
+                remote: played.sees,
+            },
+            session,
+            seed: Seed::from_bytes([played.key; 32]),
+        })
+    }
+
+    /// The engine offers and the peer answers until the handshake has ended. Returns the last outputs.
+    fn offer_and_prove(played: &Played) -> (Self, Vec<Output>) {
+        let mut scene = Self::offering(played);
+        let first = handshakes(&scene.open_channels()).remove(0);
+        let mut peer = scene.params(played, |params| Handshake::responder(params).unwrap());
+        let Ok(Progress::Reply(second)) = peer.read(&first) else {
+            panic!("a first message")
+        };
+        let outputs = scene.control(&ControlFrame::Handshake(second));
+        (scene, outputs)
+    }
+
+    /// The peer offers, the engine answers until the handshake has ended. Returns the last outputs.
+    fn answer_and_prove(played: &Played) -> (Self, Vec<Output>) {
+        let mut scene = Self::answering();
+        assert_eq!(handshakes(&scene.open_channels()).len(), 0);
+        let (mut peer, first) =
+            scene.params(played, |params| Handshake::initiator(params).unwrap());
+        let second = handshakes(&scene.control(&ControlFrame::Handshake(first))).remove(0);
+        let outputs = match peer.read(&second) {
+            Ok(Progress::Verified(verified, Some(third))) => {
+                assert_eq!(verified.card, card(OWN));
+                scene.control(&ControlFrame::Handshake(third))
+            }
+            // A peer that does not believe what it sees says so.
+            _ => scene.control(&ControlFrame::Close(Close {
+                code: Code::Unverified,
+            })),
+        };
+        (scene, outputs)
+    }
+
+    /// Nothing came through, the person here is told, and the connection is closed.
+    fn assert_unverified(&self, outputs: &[Output], what: &str) {
+        let closed = outputs
+            .iter()
+            .any(|output| matches!(output, Output::CloseConnection { .. }));
+        assert!(closed, "{what}: the connection stays");
+        let told = self.events.iter().filter(
+            |event| matches!(event, Event::Unverified { device } if device.id == card(PEER).id),
+        );
+        assert_eq!(told.count(), 1, "{what}: {:?}", self.events);
+        self.assert_nothing_delivered(what);
+        for transfer in &self.engine.snapshot(Time(0)).transfers {
+            let failed = TransferState::Failed {
+                code: Code::Unverified,
+            };
+            assert_eq!(transfer.state, failed, "{what}");
+        }
+    }
+
+    fn assert_nothing_delivered(&self, what: &str) {
+        let snapshot = self.engine.snapshot(Time(0));
+        assert!(
+            snapshot.items.is_empty() && snapshot.incoming.is_empty(),
+            "{what}"
+        );
+    }
+}
+
+fn frames(outputs: &[Output]) -> Vec<ControlFrame> {
+    let frame = |output: &Output| match output {
+        Output::SendControl { frame, .. } => Some(ControlFrame::decode(frame).unwrap()),
+        _ => None,
+    };
+    outputs.iter().filter_map(frame).collect()
+}
+
+fn handshakes(outputs: &[Output]) -> Vec<Vec<u8>> {
+    let message = |frame| match frame {
+        ControlFrame::Handshake(message) => Some(message),
+        _ => None,
+    };
+    frames(outputs).into_iter().filter_map(message).collect()
+}
+
+/// Every kind of frame but those of the handshake, and bytes that are none.
+fn other_frames() -> Vec<(&'static str, Vec<u8>)> {
+    let transfer = WireTransferId(1);
+    let code = Code::Cancelled;
+    let text = || {
+        Entry::Item(Item::Text {
+            text: "x".to_owned(),
+        })
+    };
+    let frames = [
+        (
+            "propose",
+            ControlFrame::Propose(Propose {
+                transfer,
+                count: 1,
+                entries: vec![text()],
+            }),
+        ),
+        (
+            "entries",
+            ControlFrame::Entries(Entries {
+                transfer,
+                entries: vec![text()],
+            }),
+        ),
+        (
+            "accept",
+            ControlFrame::Accept(Accept {
+                transfer,
+                epoch: 1,
+                entry: 0,
+                offset: 0,
+                credit: 1,
+            }),
+        ),
+        ("decline", ControlFrame::Decline(Decline { transfer, code })),
+        (
+            "credit",
+            ControlFrame::Credit(Credit {
+                transfer,
+                epoch: 1,
+                bytes: 1,
+            }),
+        ),
+        (
+            "entry-done",
+            ControlFrame::EntryDone(EntryDone {
+                transfer,
+                epoch: 1,
+                entry: 0,
+                digest: Digest::of(&[]),
+            }),
+        ),
+        (
+            "entry-stored",
+            ControlFrame::EntryStored(EntryStored { transfer, entry: 0 }),
+        ),
+        (
+            "cancel",
+            ControlFrame::Cancel(Cancel {
+                transfer,
+                role: Role::Sender,
+                code,
+            }),
+        ),
+        ("ping", ControlFrame::Ping),
+        ("pong", ControlFrame::Pong),
+        ("a newer kind", ControlFrame::Unknown(200)),
+    ];
+    let garbage = [("nothing", Vec::new()), ("garbage", vec![3, b'{'])];
+    frames
+        .into_iter()
+        .map(|(name, frame)| (name, frame.encode()))
+        .chain(garbage)
+        .collect()
+}
+
+fn bulk_frame() -> Vec<u8> {
+    let header = BulkHeader {
+        transfer: WireTransferId(1),
+        epoch: 1,
+        entry: 0,
+        offset: 0,
+    };
+    [&header.encode()[..], b"x"].concat()
+}
+
+/// A state of the handshake, by a scene that has come to it.
+type State = (&'static str, fn() -> Scene);
+
+const STATES: [State; 5] = [
+    ("offerer, channels not open", || {
+        Scene::offering(&Played::default())
+    }),
+    ("offerer, first message sent", || {
+        let mut scene = Scene::offering(&Played::default());
+        scene.open_channels();
+        scene
+    }),
+    ("answerer, channels not open", Scene::answering),
+    ("answerer, waits for the first message", || {
+        let mut scene = Scene::answering();
+        scene.open_channels();
+        scene
+    }),
+    ("answerer, waits for the third message", || {
+        let mut scene = Scene::answering();
+        scene.open_channels();
+        let (_, first) = scene.params(&Played::default(), |params| {
+            Handshake::initiator(params).unwrap()
+        });
+        scene.control(&ControlFrame::Handshake(first));
+        scene
+    }),
+];
+
+#[test]
+fn before_the_proof_every_frame_but_the_handshakes_ends_the_session() {
+    for (state, arrive) in STATES {
+        for (name, frame) in other_frames() {
+            let mut scene = arrive();
+            let outputs = scene.frame(Channel::Control, &frame);
+            scene.assert_unverified(&outputs, &format!("{state}: {name}"));
+        }
+        let mut scene = arrive();
+        let outputs = scene.frame(Channel::Bulk, &bulk_frame());
+        scene.assert_unverified(&outputs, &format!("{state}: bulk"));
+    }
+}
+
+#[test]
+fn a_message_of_the_handshake_that_does_not_belong_ends_the_session() {
+    for (state, arrive) in STATES {
+        for length in [0, 1, 31, 33, 300, 512] {
+            let mut scene = arrive();
+            let mut outputs = scene.control(&ControlFrame::Handshake(vec![9; length]));
+            // What comes before the channels are open is looked at when they are.
+            outputs.extend(scene.open_channels());
+            scene.assert_unverified(&outputs, &format!("{state}: {length} bytes"));
+        }
+        let mut scene = arrive();
+        let outputs = scene.control(&ControlFrame::Handshake(vec![9; 513]));
+        scene.assert_unverified(&outputs, &format!("{state}: too long"));
+    }
+}
+
+#[test]
+fn a_peer_that_closes_before_the_proof_is_heard() {
+    for (state, arrive) in STATES {
+        let mut scene = arrive();
+        let close = ControlFrame::Close(Close {
+            code: Code::Unverified,
+        });
+        let outputs = scene.control(&close);
+        scene.assert_unverified(&outputs, state);
+    }
+}
+
+#[test]
+fn a_session_opens_when_both_have_proved_their_keys() {
+    let (scene, outputs) = Scene::offer_and_prove(&Played::default());
+    let sent = frames(&outputs);
+    assert!(
+        matches!(
+            sent[..],
+            [ControlFrame::Handshake(_), ControlFrame::Propose(_)]
+        ),
+        "{sent:?}"
+    );
+    assert!(scene.events.is_empty());
+
+    let (mut scene, outputs) = Scene::answer_and_prove(&Played::default());
+    assert_eq!(frames(&outputs), []);
+    let text = other_frames().remove(0).1;
+    scene.frame(Channel::Control, &text);
+    let items = scene.engine.snapshot(Time(0)).items;
+    assert_eq!(items[0].from.name, card(PEER).name);
+}
+
+#[test]
+fn a_first_message_that_comes_before_the_channels_are_open_waits_for_them() {
+    let mut scene = Scene::answering();
+    let (_, first) = scene.params(&Played::default(), |params| {
+        Handshake::initiator(params).unwrap()
+    });
+    let early = scene.control(&ControlFrame::Handshake(first));
+    assert_eq!(frames(&early), []);
+    assert_eq!(handshakes(&scene.open_channels()).len(), 1);
+}
+
+#[test]
+fn a_handshake_after_the_handshake_ends_the_session() {
+    for (mut scene, _) in [
+        Scene::offer_and_prove(&Played::default()),
+        Scene::answer_and_prove(&Played::default()),
+    ] {
+        let outputs = scene.control(&ControlFrame::Handshake(vec![9; 32]));
+        scene.assert_unverified(&outputs, "again");
+    }
+}
+
+#[test]
+fn a_device_with_another_key_is_not_taken_for_the_one_that_was_meant() {
+    let stranger = Played {
+        key: STRANGER,
+        ..Played::default()
+    };
+    let (scene, outputs) = Scene::offer_and_prove(&stranger);
+    assert_eq!(
+        handshakes(&outputs).len(),
+        0,
+        "a stranger does not learn who we are"
+    );
+    scene.assert_unverified(&outputs, "offerer");
+    let (scene, outputs) = Scene::answer_and_prove(&stranger);
+    scene.assert_unverified(&outputs, "answerer");
+}
+
+#[test]
+fn ends_that_see_other_certificates_do_not_open_a_session() {
+    let between = Played {
+        sees: certificate(STRANGER),
+        ..Played::default()
+    };
+    let (scene, outputs) = Scene::offer_and_prove(&between);
+    scene.assert_unverified(&outputs, "offerer");
+    let (scene, outputs) = Scene::answer_and_prove(&between);
+    scene.assert_unverified(&outputs, "answerer");
+}
+
+#[test]
+fn a_certificate_that_was_not_announced_ends_the_session() {
+    for mut scene in [Scene::offering(&Played::default()), Scene::answering()] {
+        let connection = scene.connection;
+        let outputs = scene.handle(Input::ChannelsOpened {
+            connection,
+            presented: Some(certificate(STRANGER)),
+        });
+        scene.assert_unverified(&outputs, "presented");
+    }
+    for mut scene in [Scene::offering(&Played::default()), Scene::answering()] {
+        let connection = scene.connection;
+        let outputs = scene.handle(Input::ConnectionUnverified { connection });
+        scene.assert_unverified(&outputs, "refused by the platform");
+    }
+}
+
+#[test]
+fn a_description_with_no_or_several_fingerprints_is_refused_and_the_peer_is_told() {
+    let sha_1 = "v=0\r\na=fingerprint:sha-1 00:11\r\n".to_owned();
+    for sdp in [
+        description(&[]),
+        description(&[certificate(PEER), certificate(STRANGER)]),
+        sha_1,
+    ] {
+        let mut scene = Scene::online();
+        let outputs = scene.signal(SignalBody::Offer { sdp: sdp.clone() });
+        assert_told(&outputs, &sdp);
+        assert_eq!(scene.events.len(), 1, "{sdp}");
+        let opened = |output: &Output| matches!(output, Output::OpenConnection { .. });
+        assert!(!outputs.iter().any(opened), "{sdp}");
+
+        let mut scene = Scene::online();
+        let outputs = scene.send_text();
+        scene.note_connection(&outputs);
+        let outputs = scene.local_description();
+        scene.note_connection(&outputs);
+        let outputs = scene.signal(SignalBody::Answer {
+            sdp: sdp.clone(),
+            nonce: AnswerNonce::from_bytes([9; 16]),
+        });
+        assert_told(&outputs, &sdp);
+        scene.assert_unverified(&outputs, &sdp);
+    }
+}
+
+/// The peer learns that it is not to try again.
+fn assert_told(outputs: &[Output], what: &str) {
+    let told = outputs.iter().any(|output| match output {
+        Output::SendSignaling(text) => matches!(
+            ClientMessage::decode(text),
+            Ok(ClientMessage::Signal {
+                signal: Signal {
+                    body: SignalBody::Bye {
+                        code: Some(Code::Unverified)
+                    },
+                    ..
+                },
+                ..
+            })
+        ),
+        _ => false,
+    });
+    assert!(told, "{what}");
+}
+
+#[test]
+fn a_peer_that_says_so_ends_what_waits_for_it() {
+    let mut scene = Scene::offering(&Played::default());
+    let outputs = scene.signal(SignalBody::Bye {
+        code: Some(Code::Unverified),
+    });
+    scene.assert_unverified(&outputs, "bye");
+}
+
+#[test]
+fn a_restart_of_ice_may_not_bring_another_certificate() {
+    let (mut scene, _) = Scene::answer_and_prove(&Played::default());
+    let outputs = scene.signal(SignalBody::Offer {
+        sdp: description(&[certificate(STRANGER)]),
+    });
+    scene.assert_unverified(&outputs, "restart");
+}
+
+#[test]
+fn another_version_is_told_as_incompatible() {
+    let newer = Played {
+        versions: vec![7, 900],
+        ..Played::default()
+    };
+    let (scene, outputs) = Scene::offer_and_prove(&newer);
+    let closed = ControlFrame::Close(Close {
+        code: Code::Incompatible,
+    });
+    assert_eq!(frames(&outputs).last(), Some(&closed));
+    let failed = TransferState::Failed {
+        code: Code::Incompatible,
+    };
+    assert_eq!(scene.engine.snapshot(Time(0)).transfers[0].state, failed);
+    let (_, outputs) = Scene::answer_and_prove(&newer);
+    assert_eq!(frames(&outputs), [closed]);
+}
