@@ -90,8 +90,8 @@ export async function fileArrives(
       const look = (): void => {
         find().then((file) => file && resolve(file), reject);
       };
-      // A finished file appears by its name. Its bytes also announce themselves, at each write: thousands of looks.
-      watcher.on("change", (event) => event === "rename" && look());
+      // A file that is still being written announces itself at each write: thousands of looks for nothing.
+      watcher.on("change", (_, name) => isPartial(path.basename(String(name))) || look());
       watcher.on("error", reject);
       changed.signal.addEventListener("abort", () => {
         finishedFiles(folder).then(
