@@ -15,6 +15,7 @@ mod links;
 mod mutation;
 mod names;
 mod round_trip;
+mod sas;
 mod spelling;
 mod strategies;
 mod tolerance;
