@@ -82,6 +82,10 @@ text_id! {
     /// One attempt to connect two peers. The offerer draws it; signals of other attempts are stale.
     ConnectionId
 }
+text_id! {
+    /// Where two paired devices find each other for an hour. It follows from what they share, and tells nobody else anything.
+    PairTag
+}
 
 /// A transfer on the wire: drawn by its sender, unique among the sender's transfers of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ pub mod link;
 pub mod manifest;
 pub mod name;
 mod noise;
+pub mod pair;
 pub mod sas;
 pub mod signaling;
 pub mod spelling;

@@ -33,6 +33,8 @@ use tabferry_protocol::signaling::{
 };
 use tabferry_protocol::version::Versions;
 
+#[path = "scenario/pairing.rs"]
+mod pairing;
 #[path = "scenario/handshake.rs"]
 mod scenario;
 
@@ -1056,20 +1058,39 @@ fn closed_sets_of_words() {
     check_json("room", &rooms);
 }
 
-#[test]
-fn handshake() {
-    let dir = golden_dir().join("handshake");
-    let files = scenario::handshake().expect("both ends are honest");
+/// Checks one folder whose files are computed from fixed values, not read.
+fn check_computed(folder: &str, files: &[(&str, Vec<u8>)]) {
+    let dir = golden_dir().join(folder);
     if std::env::var_os("TABFERRY_BLESS").is_some() {
         fs::create_dir_all(&dir).expect("the folder can be made");
-        for (name, bytes) in &files {
+        for (name, bytes) in files {
             fs::write(dir.join(name), bytes).expect("golden files can be written");
         }
     }
     let expected: BTreeSet<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(found(&dir), expected, "the golden files of the handshake");
-    for (name, bytes) in &files {
+    assert_eq!(found(&dir), expected, "the golden files of {folder}");
+    for (name, bytes) in files {
         let golden = fs::read(dir.join(name)).expect("golden files can be read");
-        assert_eq!(bytes, &golden, "{name}");
+        assert_eq!(
+            String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy(&golden),
+            "{folder}/{name}"
+        );
+        assert_eq!(bytes, &golden, "{folder}/{name}");
     }
+}
+
+#[test]
+fn handshake() {
+    let files = scenario::handshake().expect("both ends are honest");
+    check_computed("handshake", &files);
+}
+
+#[test]
+fn pairing_values() {
+    let files = pairing::pairing().expect("both ends are honest");
+    check_computed(
+        "pairing",
+        &files.map(|(name, text)| (name, text.into_bytes())),
+    );
 }

@@ -12,7 +12,7 @@ use tabferry_protocol::manifest::Entry;
 use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, Signal, SignalingCode};
 
 use crate::expected::GOLDEN;
-use crate::{Case, equal, scenario};
+use crate::{Case, equal, pairing, scenario};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = GOLDEN
@@ -50,6 +50,12 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
             let written = files.iter().find(|(name, _)| *name == file);
             let (_, written) = written.ok_or("no test writes this file")?;
             equal(written, &bytes.to_vec())
+        }
+        "pairing" => {
+            let files = pairing::pairing().map_err(|error| error.to_string())?;
+            let written = files.iter().find(|(name, _)| *name == file);
+            let (_, written) = written.ok_or("no test writes this file")?;
+            equal(&written.as_str(), &text(bytes)?)
         }
         "room" => json::<Room>(bytes),
         "server" => json::<ServerMessage>(bytes),

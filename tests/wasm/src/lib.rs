@@ -4,6 +4,8 @@
 mod digests;
 mod golden;
 mod names;
+#[path = "../../../crates/protocol/tests/scenario/pairing.rs"]
+mod pairing;
 #[path = "../../../crates/protocol/tests/scenario/handshake.rs"]
 mod scenario;
 mod transcript;

@@ -14,6 +14,7 @@ mod limits;
 mod links;
 mod mutation;
 mod names;
+mod pair;
 mod round_trip;
 mod sas;
 mod spelling;
