@@ -1,6 +1,6 @@
-//! The words of Tabferry: ids, limits, signaling messages, frames, manifests, received names, digests,
-//! keys, the handshake, pairing, and the vocabulary between an engine and whoever shows it. Everything that crosses a boundary is parsed here into a type
-//! that cannot hold a wrong value. This crate knows no socket, clock, thread, file or randomness.
+//! The words of Tabferry: ids, limits, signaling messages, frames, manifests, received names, digests, keys, the handshake,
+//! pairing, typed codes, and the vocabulary between an engine and whoever shows it. Everything that crosses a boundary is
+//! parsed here into a type that cannot hold a wrong value. This crate knows no socket, clock, thread, file or randomness.
 #![forbid(unsafe_code)]
 
 pub mod card;
@@ -21,6 +21,7 @@ pub mod name;
 mod noise;
 pub mod pair;
 pub mod sas;
+pub mod secret_code;
 pub mod signaling;
 pub mod spelling;
 pub mod version;

@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod codes;
 mod fingerprints;
 mod handshake;
 mod identity;

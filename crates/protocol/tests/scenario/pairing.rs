@@ -1,12 +1,13 @@
-//! What pairing computes from fixed values, for its golden files and for the wasm build, which must come to the same. Knows
+//! What pairing and codes make of fixed values, for its golden files and for the wasm build, which must come to the same. Knows
 //! no test framework.
 
 use tabferry_protocol::emoji::EMOJI;
 use tabferry_protocol::pair::{PairHalf, PairSecret};
 use tabferry_protocol::sas::{Asked, Asker, Nonce, WrongNonce};
+use tabferry_protocol::secret_code::{GroupCode, SecretCode};
 
 /// Each value as text, under the name of its golden file.
-pub(crate) fn pairing() -> Result<[(&'static str, String); 6], WrongNonce> {
+pub(crate) fn pairing() -> Result<[(&'static str, String); 7], WrongNonce> {
     let transcript = *b"the transcript of one handshake.";
     let (asker, commitment) = Asker::new(transcript, Nonce::from_bytes([0xA1; 32]));
     let answer = Nonce::from_bytes([0xB2; 32]);
@@ -35,7 +36,18 @@ pub(crate) fn pairing() -> Result<[(&'static str, String); 6], WrongNonce> {
         .enumerate()
         .map(|(index, (character, word))| format!("{index} {character} {word}\n"))
         .collect();
+    let codes = [
+        [0x00, 0x44, 0x32, 0x14, 0xC7],
+        [0xC6, 0x75, 0xBE, 0x77, 0xDF],
+    ]
+    .map(|bytes| {
+        let code = SecretCode::from_random(bytes);
+        let group = String::from(GroupCode::from_random(bytes));
+        let [spelled, fragment] = [code.spelled(), code.fragment()].map(|text| text.to_string());
+        format!("{spelled} {} {group} {fragment}\n", code.nameplate)
+    });
     Ok([
+        ("codes.txt", codes.concat()),
         ("commitment.txt", String::from(commitment) + "\n"),
         ("string.txt", lines(&[sas.symbols()])),
         (
