@@ -5,6 +5,7 @@
 
 pub mod card;
 pub mod code;
+pub mod code_proof;
 pub mod digest;
 pub mod emoji;
 pub mod fingerprint;

@@ -33,6 +33,8 @@ use tabferry_protocol::signaling::{
 };
 use tabferry_protocol::version::Versions;
 
+#[path = "scenario/code_proof.rs"]
+mod code_proof;
 #[path = "scenario/pairing.rs"]
 mod pairing;
 #[path = "scenario/handshake.rs"]
@@ -163,6 +165,7 @@ variants!(Code:
     Self::InvalidFrame => "invalid-frame",
     Self::PeerMisbehaved => "peer-misbehaved",
     Self::Unverified => "unverified",
+    Self::WrongCode => "wrong-code",
     Self::Busy => "busy",
     Self::TooLarge => "too-large",
     Self::ForbiddenLink => "forbidden-link",
@@ -1084,6 +1087,12 @@ fn check_computed(folder: &str, files: &[(&str, Vec<u8>)]) {
 fn handshake() {
     let files = scenario::handshake().expect("both ends are honest");
     check_computed("handshake", &files);
+}
+
+#[test]
+fn code_proof_messages() {
+    let files = code_proof::code_proof().expect("both ends are honest");
+    check_computed("code-proof", &files);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod code_proof;
 mod codes;
 mod fingerprints;
 mod handshake;
