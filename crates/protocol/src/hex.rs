@@ -25,3 +25,22 @@ pub(crate) fn decode<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> 
         .map_err(|_| InvalidHex)?;
     Ok(bytes)
 }
+
+/// For serde: bytes of any length as such text. Whoever holds them checks the length.
+pub(crate) mod text {
+    use data_encoding::HEXLOWER;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::InvalidHex;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::encode(bytes))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        HEXLOWER
+            .decode(String::deserialize(from)?.as_bytes())
+            .map_err(|_| D::Error::custom(InvalidHex))
+    }
+}

@@ -10,6 +10,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::Code;
 use crate::hex::{self, InvalidHex};
 
 /// What BLAKE3 derives the parts under.
@@ -39,6 +40,13 @@ pub struct Commitment(blake3::Hash);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the nonce is not the one that was committed to")]
 pub struct WrongNonce;
+
+impl WrongNonce {
+    /// What to close the session with.
+    pub const fn code(self) -> Code {
+        Code::Unverified
+    }
+}
 
 impl Nonce {
     /// The nonce with these bytes, which the caller drew at random.

@@ -15,8 +15,9 @@ use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Hello, Propose, Role,
+    Accept, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
+    EntryDone, EntryStored, Hello, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose,
+    Role,
 };
 use tabferry_protocol::host::{
     Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
@@ -27,6 +28,8 @@ use tabferry_protocol::id::{
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
+use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -75,6 +78,12 @@ variants!(ControlFrame:
     Self::Cancel(_) => "cancel",
     Self::Ping => "ping",
     Self::Pong => "pong",
+    Self::PairAsk(_) => "pair-ask",
+    Self::PairNonce(_) => "pair-nonce",
+    Self::PairReveal(_) => "pair-reveal",
+    Self::PairPicked(_) => "pair-picked",
+    Self::PairStop(_) => "pair-stop",
+    Self::CodeProof(_) => "code-proof",
     Self::Unknown(_) => "unknown",
 );
 variants!(Entry:
@@ -472,6 +481,43 @@ fn control_frames() {
         ),
         ("ping", ControlFrame::Ping),
         ("pong", ControlFrame::Pong),
+        (
+            "pair-ask",
+            ControlFrame::PairAsk(PairAsk {
+                commitment: Asker::new([1; 32], Nonce::from_bytes([0xA1; 32])).1,
+            }),
+        ),
+        (
+            "pair-nonce",
+            ControlFrame::PairNonce(PairNonce {
+                nonce: Nonce::from_bytes([0xB2; 32]),
+            }),
+        ),
+        (
+            "pair-reveal",
+            ControlFrame::PairReveal(PairReveal {
+                nonce: Nonce::from_bytes([0xA1; 32]),
+            }),
+        ),
+        (
+            "pair-picked",
+            ControlFrame::PairPicked(PairPicked {
+                half: PairHalf::from_bytes([0xD4; 32]),
+            }),
+        ),
+        ("pair-stop", ControlFrame::PairStop(PairStop {})),
+        (
+            "code-proof-point",
+            ControlFrame::CodeProof(CodeProof {
+                message: b"A and 32 bytes that are no point.".to_vec(),
+            }),
+        ),
+        (
+            "code-proof-confirmation",
+            ControlFrame::CodeProof(CodeProof {
+                message: vec![0xC3; 32],
+            }),
+        ),
         ("unknown", ControlFrame::Unknown(200)),
     ];
     check(

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use tabferry_protocol::code::Code;
 use tabferry_protocol::emoji::EMOJI;
 use tabferry_protocol::hex::InvalidHex;
 use tabferry_protocol::sas::{Asked, Asker, Choices, Commitment, Nonce, Sas, WrongNonce};
@@ -85,6 +86,7 @@ fn a_nonce_that_was_not_committed_to_is_refused() {
         elsewhere[bit / 8] ^= 1 << (bit % 8);
         assert_eq!(reveal(elsewhere, nonce), Err(WrongNonce));
     }
+    assert_eq!(WrongNonce.code(), Code::Unverified);
     // Its own nonce and the commitment itself, sent back.
     assert_eq!(reveal(transcript, [3; 32]), Err(WrongNonce));
     let text = String::from(commitment);
