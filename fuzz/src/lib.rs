@@ -1,6 +1,7 @@
 //! What every fuzz target checks: whatever is read without an error is valid, and is read again as the same value.
 
 use tabferry_protocol::card::{DeviceKind, DeviceName};
+use tabferry_protocol::code_proof::{self, CodeProof};
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
@@ -13,6 +14,7 @@ use tabferry_protocol::limits::{
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::Manifest;
 use tabferry_protocol::name::{ReceivedName, is_invisible};
+use tabferry_protocol::secret_code::{GroupCode, Nameplate, SecretCode};
 use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
 use tabferry_protocol::version::Versions;
 
@@ -177,5 +179,46 @@ pub fn session_description(sdp: &str) {
 pub fn spelled_device_id(typed: &str) {
     if let Ok(id) = DeviceId::from_spelled(typed) {
         assert_eq!(DeviceId::from_spelled(&id.spelled()), Ok(id));
+    }
+}
+
+/// A code as people type it, or as a link has it: has one spelling, and both kinds of codes are read alike.
+pub fn typed_code(typed: &str) {
+    let group = GroupCode::from_typed(typed);
+    let code = SecretCode::from_typed(typed);
+    assert_eq!(code.as_ref().err(), group.as_ref().err());
+    for code in [Some(code), SecretCode::from_fragment(typed)] {
+        let Some(Ok(code)) = code else {
+            continue;
+        };
+        let spelled = code.spelled();
+        assert_eq!(
+            GroupCode::from_typed(&spelled).map(|group| group.spelled()),
+            Ok(spelled.to_string())
+        );
+        let nameplate = Nameplate::try_from(spelled[..4].to_owned());
+        assert_eq!(nameplate, Ok(code.nameplate));
+        let linked = SecretCode::from_fragment(&code.fragment());
+        let linked = linked.and_then(Result::ok).expect("its own link");
+        assert_eq!(linked.spelled(), spelled);
+    }
+    if let Ok(group) = GroupCode::try_from(typed.to_owned()) {
+        assert_eq!(String::from(group), typed);
+    }
+}
+
+/// Messages to both roles, cut at the lengths that lead furthest: never a proof.
+pub fn code_proof_message(bytes: &[u8]) {
+    let secret = SecretCode::from_random([0x5A; 5]).secret;
+    let transcript = [7; 32];
+    let (guest, _) = CodeProof::guest(&secret, &transcript, &[1; 32]);
+    let host = CodeProof::host(&secret, &transcript, &[2; 32]);
+    let (first, second) = bytes.split_at(bytes.len().min(33));
+    for mut end in [guest, host] {
+        if let Ok(progress) = end.read(first) {
+            assert!(matches!(progress, code_proof::Progress::Reply(_)));
+            assert!(end.read(second).is_err());
+        }
+        assert!(end.read(second).is_err());
     }
 }

@@ -92,7 +92,14 @@ impl Engine {
                 self.send_frame(session, &ControlFrame::Pong);
                 Ok(())
             }
-            ControlFrame::Pong | ControlFrame::Unknown(_) => Ok(()),
+            ControlFrame::Pong
+            | ControlFrame::PairAsk(_)
+            | ControlFrame::PairNonce(_)
+            | ControlFrame::PairReveal(_)
+            | ControlFrame::PairPicked(_)
+            | ControlFrame::PairStop(_)
+            | ControlFrame::CodeProof(_)
+            | ControlFrame::Unknown(_) => Ok(()),
         }
     }
 

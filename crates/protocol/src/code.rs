@@ -31,6 +31,8 @@ pub enum Code {
     PeerMisbehaved,
     /// The other end could not prove who it is: a fault, or somebody in between.
     Unverified,
+    /// The other end could not prove to have the same typed code.
+    WrongCode,
     /// Too many of these at once.
     Busy,
     /// More entries or bytes than allowed.
@@ -54,7 +56,7 @@ pub enum Code {
 
 impl Code {
     /// Every code that this version can produce, for tables and tests.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Cancelled,
         Self::Declined,
         Self::NoAnswer,
@@ -67,6 +69,7 @@ impl Code {
         Self::InvalidFrame,
         Self::PeerMisbehaved,
         Self::Unverified,
+        Self::WrongCode,
         Self::Busy,
         Self::TooLarge,
         Self::ForbiddenLink,

@@ -7,9 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::InvalidFrame;
 use crate::code::Code;
 use crate::digest::Digest;
+use crate::hex;
 use crate::id::WireTransferId;
-use crate::limits::{CHUNK_BYTES, CONTROL_FRAME_BYTES, HANDSHAKE_MESSAGE_BYTES, MANIFEST_ENTRIES};
+use crate::limits::{
+    CHUNK_BYTES, CODE_PROOF_MESSAGE_BYTES, CONTROL_FRAME_BYTES, HANDSHAKE_MESSAGE_BYTES,
+    MANIFEST_ENTRIES,
+};
 use crate::manifest::{Entry, Manifest};
+use crate::pair::PairHalf;
+use crate::sas::{Commitment, Nonce};
 
 /// Kinds of control frames. Every integer of the wire stands here and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,12 @@ enum FrameKind {
     Cancel = 10,
     Ping = 11,
     Pong = 12,
+    PairAsk = 13,
+    PairNonce = 14,
+    PairReveal = 15,
+    PairPicked = 16,
+    PairStop = 17,
+    CodeProof = 18,
 }
 
 /// A control frame.
@@ -57,6 +69,18 @@ pub enum ControlFrame {
     Ping,
     /// Yes.
     Pong,
+    /// Asker: pair with me.
+    PairAsk(PairAsk),
+    /// Asked: here is my nonce.
+    PairNonce(PairNonce),
+    /// Asker: here is mine.
+    PairReveal(PairReveal),
+    /// Either end: my person picked the right string.
+    PairPicked(PairPicked),
+    /// Either end: no pairing.
+    PairStop(PairStop),
+    /// Either end: the next message of the proof of a typed code.
+    CodeProof(CodeProof),
     /// A kind of a newer version, to be ignored.
     Unknown(u8),
 }
@@ -167,6 +191,46 @@ pub struct Cancel {
     pub code: Code,
 }
 
+/// Begins a pairing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairAsk {
+    /// Binds the asker to its nonce.
+    pub commitment: Commitment,
+}
+
+/// Answers a [`PairAsk`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairNonce {
+    /// Of the end that is asked.
+    pub nonce: Nonce,
+}
+
+/// Answers a [`PairNonce`]. Both ends have the string now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairReveal {
+    /// The one that the asker committed to.
+    pub nonce: Nonce,
+}
+
+/// A person has found the string of the other end to be that of this one. Says so to the other end, but proves it nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairPicked {
+    /// The sender's half of what both will share.
+    pub half: PairHalf,
+}
+
+/// Ends a pairing without success: the strings differ, or a person thought better of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairStop {}
+
+/// A message of the proof of a typed code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeProof {
+    /// As the proof wrote it, at most [`CODE_PROOF_MESSAGE_BYTES`]; as text two hexadecimal characters for each byte.
+    #[serde(with = "hex::text")]
+    pub message: Vec<u8>,
+}
+
 impl ControlFrame {
     /// The frame as bytes, at most [`CONTROL_FRAME_BYTES`] if its parts keep their limits.
     pub fn encode(&self) -> Vec<u8> {
@@ -183,6 +247,12 @@ impl ControlFrame {
             Self::Cancel(body) => encode(FrameKind::Cancel, body),
             Self::Ping => vec![FrameKind::Ping as u8],
             Self::Pong => vec![FrameKind::Pong as u8],
+            Self::PairAsk(body) => encode(FrameKind::PairAsk, body),
+            Self::PairNonce(body) => encode(FrameKind::PairNonce, body),
+            Self::PairReveal(body) => encode(FrameKind::PairReveal, body),
+            Self::PairPicked(body) => encode(FrameKind::PairPicked, body),
+            Self::PairStop(body) => encode(FrameKind::PairStop, body),
+            Self::CodeProof(body) => encode(FrameKind::CodeProof, body),
             Self::Unknown(kind) => vec![*kind],
         }
     }
@@ -210,12 +280,18 @@ impl ControlFrame {
             FrameKind::Cancel => Self::Cancel(decode(body)?),
             FrameKind::Ping => empty(body, Self::Ping)?,
             FrameKind::Pong => empty(body, Self::Pong)?,
+            FrameKind::PairAsk => Self::PairAsk(decode(body)?),
+            FrameKind::PairNonce => Self::PairNonce(decode(body)?),
+            FrameKind::PairReveal => Self::PairReveal(decode(body)?),
+            FrameKind::PairPicked => Self::PairPicked(decode(body)?),
+            FrameKind::PairStop => Self::PairStop(decode(body)?),
+            FrameKind::CodeProof => Self::CodeProof(decode::<CodeProof>(body)?.checked()?),
         })
     }
 }
 
 impl FrameKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 18] = [
         Self::Handshake,
         Self::Close,
         Self::Propose,
@@ -228,6 +304,12 @@ impl FrameKind {
         Self::Cancel,
         Self::Ping,
         Self::Pong,
+        Self::PairAsk,
+        Self::PairNonce,
+        Self::PairReveal,
+        Self::PairPicked,
+        Self::PairStop,
+        Self::CodeProof,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
@@ -287,6 +369,18 @@ impl Entries {
             return Err(InvalidFrame::Malformed(format!(
                 "{} further entries",
                 self.entries.len()
+            )));
+        }
+        Ok(self)
+    }
+}
+
+impl CodeProof {
+    fn checked(self) -> Result<Self, InvalidFrame> {
+        let length = self.message.len();
+        if length > CODE_PROOF_MESSAGE_BYTES {
+            return Err(InvalidFrame::Malformed(format!(
+                "a proof's message of {length} bytes"
             )));
         }
         Ok(self)

@@ -87,6 +87,10 @@ text_id! {
     /// One attempt to connect two peers. The offerer draws it; signals of other attempts are stale.
     ConnectionId
 }
+text_id! {
+    /// Where two paired devices find each other for an hour. It follows from what they share, and tells nobody else anything.
+    PairTag
+}
 
 text_id! {
     /// The answerer's part of one attempt to connect, drawn at random: so that neither end alone decides what their

@@ -1,14 +1,17 @@
-//! The words of Tabferry: ids, limits, signaling messages, frames, manifests, received names, digests,
-//! keys, the handshake, and the vocabulary between an engine and whoever shows it. Everything that crosses a boundary is parsed here into a type
-//! that cannot hold a wrong value. This crate knows no socket, clock, thread, file or randomness.
+//! The words of Tabferry: ids, limits, signaling messages, frames, manifests, received names, digests, keys, the handshake,
+//! pairing, typed codes, and the vocabulary between an engine and whoever shows it. Everything that crosses a boundary is
+//! parsed here into a type that cannot hold a wrong value. This crate knows no socket, clock, thread, file or randomness.
 #![forbid(unsafe_code)]
 
 pub mod card;
 pub mod code;
+pub mod code_proof;
 pub mod digest;
+pub mod emoji;
 pub mod fingerprint;
 pub mod frame;
 pub mod handshake;
+pub mod hex;
 pub mod host;
 pub mod id;
 pub mod identity;
@@ -17,6 +20,9 @@ pub mod link;
 pub mod manifest;
 pub mod name;
 mod noise;
+pub mod pair;
+pub mod sas;
+pub mod secret_code;
 pub mod signaling;
 pub mod spelling;
 pub mod version;

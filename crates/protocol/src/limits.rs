@@ -10,6 +10,14 @@ pub const CONTROL_FRAME_BYTES: usize = 256 * 1024;
 /// Longest handshake message in bytes. The longest honest one has 355: the second, with every version and the longest name.
 pub const HANDSHAKE_MESSAGE_BYTES: usize = 512;
 
+/// Longest message of the proof of a typed code, in bytes: a byte for the role, and a point.
+pub const CODE_PROOF_MESSAGE_BYTES: usize = 33;
+
+/// A device is found under the tag of the next or the last hour, too, when the hour ends or began within this. Clocks of
+/// devices that set them from the network differ by seconds, of those that don't by minutes; every minute more shows a
+/// server for longer which two tags belong together.
+pub const PAIR_TAG_OVERLAP_SECONDS: u64 = 5 * 60;
+
 /// Longest signaling message in bytes, either direction. An SDP with candidates is a few KiB.
 pub const SIGNALING_MESSAGE_BYTES: usize = 64 * 1024;
 

@@ -15,8 +15,8 @@ use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Propose, Role,
+    Accept, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
+    EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::host::{
     Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
@@ -27,12 +27,18 @@ use tabferry_protocol::id::{
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
+use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
 };
 use tabferry_protocol::version::Versions;
 
+#[path = "scenario/code_proof.rs"]
+mod code_proof;
+#[path = "scenario/pairing.rs"]
+mod pairing;
 #[path = "scenario/handshake.rs"]
 mod scenario;
 
@@ -71,6 +77,12 @@ variants!(ControlFrame:
     Self::Cancel(_) => "cancel",
     Self::Ping => "ping",
     Self::Pong => "pong",
+    Self::PairAsk(_) => "pair-ask",
+    Self::PairNonce(_) => "pair-nonce",
+    Self::PairReveal(_) => "pair-reveal",
+    Self::PairPicked(_) => "pair-picked",
+    Self::PairStop(_) => "pair-stop",
+    Self::CodeProof(_) => "code-proof",
     Self::Unknown(_) => "unknown",
 );
 variants!(Entry:
@@ -162,6 +174,7 @@ variants!(Code:
     Self::InvalidFrame => "invalid-frame",
     Self::PeerMisbehaved => "peer-misbehaved",
     Self::Unverified => "unverified",
+    Self::WrongCode => "wrong-code",
     Self::Busy => "busy",
     Self::TooLarge => "too-large",
     Self::ForbiddenLink => "forbidden-link",
@@ -464,6 +477,43 @@ fn control_frames() {
         ),
         ("ping", ControlFrame::Ping),
         ("pong", ControlFrame::Pong),
+        (
+            "pair-ask",
+            ControlFrame::PairAsk(PairAsk {
+                commitment: Asker::new([1; 32], Nonce::from_bytes([0xA1; 32])).1,
+            }),
+        ),
+        (
+            "pair-nonce",
+            ControlFrame::PairNonce(PairNonce {
+                nonce: Nonce::from_bytes([0xB2; 32]),
+            }),
+        ),
+        (
+            "pair-reveal",
+            ControlFrame::PairReveal(PairReveal {
+                nonce: Nonce::from_bytes([0xA1; 32]),
+            }),
+        ),
+        (
+            "pair-picked",
+            ControlFrame::PairPicked(PairPicked {
+                half: PairHalf::from_bytes([0xD4; 32]),
+            }),
+        ),
+        ("pair-stop", ControlFrame::PairStop(PairStop {})),
+        (
+            "code-proof-point",
+            ControlFrame::CodeProof(CodeProof {
+                message: b"A and 32 bytes that are no point.".to_vec(),
+            }),
+        ),
+        (
+            "code-proof-confirmation",
+            ControlFrame::CodeProof(CodeProof {
+                message: vec![0xC3; 32],
+            }),
+        ),
         ("unknown", ControlFrame::Unknown(200)),
     ];
     check(
@@ -1072,20 +1122,45 @@ fn closed_sets_of_words() {
     check_json("room", &rooms);
 }
 
-#[test]
-fn handshake() {
-    let dir = golden_dir().join("handshake");
-    let files = scenario::handshake().expect("both ends are honest");
+/// Checks one folder whose files are computed from fixed values, not read.
+fn check_computed(folder: &str, files: &[(&str, Vec<u8>)]) {
+    let dir = golden_dir().join(folder);
     if std::env::var_os("TABFERRY_BLESS").is_some() {
         fs::create_dir_all(&dir).expect("the folder can be made");
-        for (name, bytes) in &files {
+        for (name, bytes) in files {
             fs::write(dir.join(name), bytes).expect("golden files can be written");
         }
     }
     let expected: BTreeSet<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(found(&dir), expected, "the golden files of the handshake");
-    for (name, bytes) in &files {
+    assert_eq!(found(&dir), expected, "the golden files of {folder}");
+    for (name, bytes) in files {
         let golden = fs::read(dir.join(name)).expect("golden files can be read");
-        assert_eq!(bytes, &golden, "{name}");
+        assert_eq!(
+            String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy(&golden),
+            "{folder}/{name}"
+        );
+        assert_eq!(bytes, &golden, "{folder}/{name}");
     }
+}
+
+#[test]
+fn handshake() {
+    let files = scenario::handshake().expect("both ends are honest");
+    check_computed("handshake", &files);
+}
+
+#[test]
+fn code_proof_messages() {
+    let files = code_proof::code_proof().expect("both ends are honest");
+    check_computed("code-proof", &files);
+}
+
+#[test]
+fn pairing_values() {
+    let files = pairing::pairing().expect("both ends are honest");
+    check_computed(
+        "pairing",
+        &files.map(|(name, text)| (name, text.into_bytes())),
+    );
 }

@@ -12,7 +12,7 @@ use tabferry_protocol::manifest::Entry;
 use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, Signal, SignalingCode};
 
 use crate::expected::GOLDEN;
-use crate::{Case, equal, scenario};
+use crate::{Case, code_proof, equal, pairing, scenario};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = GOLDEN
@@ -41,6 +41,12 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
             equal(&frame.encode(), &bytes.to_vec())
         }
         "client" => json::<ClientMessage>(bytes),
+        "code-proof" => {
+            let files = code_proof::code_proof().map_err(|error| error.to_string())?;
+            let written = files.iter().find(|(name, _)| *name == file);
+            let (_, written) = written.ok_or("no test writes this file")?;
+            equal(written, &bytes.to_vec())
+        }
         "command" => json::<Command>(bytes),
         "connection" => json::<ConnectionView>(bytes),
         "entry" => json::<Entry>(bytes),
@@ -50,6 +56,12 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
             let written = files.iter().find(|(name, _)| *name == file);
             let (_, written) = written.ok_or("no test writes this file")?;
             equal(written, &bytes.to_vec())
+        }
+        "pairing" => {
+            let files = pairing::pairing().map_err(|error| error.to_string())?;
+            let written = files.iter().find(|(name, _)| *name == file);
+            let (_, written) = written.ok_or("no test writes this file")?;
+            equal(&written.as_str(), &text(bytes)?)
         }
         "room" => json::<Room>(bytes),
         "server" => json::<ServerMessage>(bytes),

@@ -1,9 +1,13 @@
 //! The promise: `tabferry-protocol` compiled to wasm reads, writes, names, digests and shakes hands exactly as the native build does.
 //! A table of cases, run by `run.cjs` in Node as wasm and by `cargo test` natively. Must not know how either prints.
 
+#[path = "../../../crates/protocol/tests/scenario/code_proof.rs"]
+mod code_proof;
 mod digests;
 mod golden;
 mod names;
+#[path = "../../../crates/protocol/tests/scenario/pairing.rs"]
+mod pairing;
 #[path = "../../../crates/protocol/tests/scenario/handshake.rs"]
 mod scenario;
 mod transcript;

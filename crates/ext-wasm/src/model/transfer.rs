@@ -193,6 +193,7 @@ pub const fn code_key(code: Code) -> &'static str {
         Code::InvalidFrame => "code_invalid_frame",
         Code::PeerMisbehaved => "code_peer_misbehaved",
         Code::Unverified => "code_unverified",
+        Code::WrongCode => "code_wrong_code",
         Code::Busy => "code_busy",
         Code::TooLarge => "code_too_large",
         Code::ForbiddenLink => "code_forbidden_link",

@@ -3,10 +3,11 @@
 use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::limits::{
-    CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CHUNK_BYTES, DEVICE_NAME_BYTES,
-    HANDSHAKE_MESSAGE_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, INLINE_ENTRIES, MANIFEST_ENTRIES,
-    MANIFEST_TEXT_BYTES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, ROOM_PEERS, SDP_BYTES,
-    SIGNALING_MESSAGE_BYTES, TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES, URL_BYTES, VERSIONS,
+    CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CHUNK_BYTES, CODE_PROOF_MESSAGE_BYTES,
+    DEVICE_NAME_BYTES, HANDSHAKE_MESSAGE_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, INLINE_ENTRIES,
+    MANIFEST_ENTRIES, MANIFEST_TEXT_BYTES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, ROOM_PEERS,
+    SDP_BYTES, SIGNALING_MESSAGE_BYTES, TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES, URL_BYTES,
+    VERSIONS,
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, Item, Manifest};
@@ -30,6 +31,9 @@ pub(crate) fn control_frame(bytes: &[u8]) {
         ControlFrame::Entries(more) => {
             assert!((1..=MANIFEST_ENTRIES).contains(&more.entries.len()));
             entries(&more.entries);
+        }
+        ControlFrame::CodeProof(proof) => {
+            assert!(proof.message.len() <= CODE_PROOF_MESSAGE_BYTES);
         }
         _ => {}
     }

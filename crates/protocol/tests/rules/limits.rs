@@ -93,6 +93,51 @@ fn control_frame() {
 }
 
 #[test]
+fn pairing_frames() {
+    let [ask, nonce, reveal, picked, stop] = [13, 14, 15, 16, 17];
+    for (kind, field) in [
+        (ask, "commitment"),
+        (nonce, "nonce"),
+        (reveal, "nonce"),
+        (picked, "half"),
+    ] {
+        let passes = |text: &str| control(kind, &json!({ field: text })).is_ok();
+        assert!(passes(&"0a".repeat(32)));
+        for wrong in [
+            String::new(),
+            "0a".repeat(31),
+            "0a".repeat(33),
+            "0A".repeat(32),
+            "0g".repeat(32),
+            format!("{}0", "0a".repeat(31)),
+            format!("{}000", "0a".repeat(31)),
+            format!("{}é", "0a".repeat(31)),
+            "\u{1F436}".repeat(16),
+        ] {
+            assert!(!passes(&wrong), "{wrong}");
+        }
+        assert!(control(kind, &json!({})).is_err());
+        assert!(control(kind, &json!({ field: vec![10; 32] })).is_err());
+    }
+    assert!(control(stop, &json!({})).is_ok());
+    assert!(control(stop, &json!(null)).is_err());
+    assert!(ControlFrame::decode(&[stop]).is_err());
+}
+
+#[test]
+fn code_proof_frame() {
+    let passes = |text: &str| control(18, &json!({ "message": text })).is_ok();
+    for length in 0..=CODE_PROOF_MESSAGE_BYTES {
+        assert!(passes(&"0a".repeat(length)), "{length}");
+        // Half a byte more.
+        assert!(!passes(&("0a".repeat(length) + "0")));
+    }
+    assert!(!passes(&"0a".repeat(CODE_PROOF_MESSAGE_BYTES + 1)));
+    assert!(!passes(&"0a".repeat(CONTROL_FRAME_BYTES / 4)));
+    assert!(!passes("0A"));
+}
+
+#[test]
 fn signaling_message() {
     let padded = |json: &str, length: usize| json.to_owned() + &" ".repeat(length - json.len());
     let refused = Some(InvalidFrame::TooLong {

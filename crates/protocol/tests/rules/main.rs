@@ -6,6 +6,8 @@
 )]
 
 mod check;
+mod code_proof;
+mod codes;
 mod fingerprints;
 mod handshake;
 mod identity;
@@ -14,7 +16,9 @@ mod limits;
 mod links;
 mod mutation;
 mod names;
+mod pair;
 mod round_trip;
+mod sas;
 mod spelling;
 mod strategies;
 mod tolerance;

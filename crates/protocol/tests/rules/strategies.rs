@@ -7,8 +7,8 @@ use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Propose, Role,
+    Accept, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
+    EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::host::{
     Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
@@ -18,12 +18,15 @@ use tabferry_protocol::id::{
     AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
 };
 use tabferry_protocol::limits::{
-    CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, HANDSHAKE_MESSAGE_BYTES, ICE_SERVER_URL_BYTES,
-    ICE_SERVERS, MANIFEST_ENTRIES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, TITLE_BYTES, VERSIONS,
+    CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CODE_PROOF_MESSAGE_BYTES,
+    HANDSHAKE_MESSAGE_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, MANIFEST_ENTRIES, MEDIA_TYPE_BYTES,
+    PROPOSED_NAME_BYTES, TITLE_BYTES, VERSIONS,
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::name::cut_to_bytes;
+use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -150,6 +153,28 @@ fn propose() -> impl Strategy<Value = ControlFrame> {
     })
 }
 
+fn nonce() -> impl Strategy<Value = Nonce> {
+    any::<[u8; 32]>().prop_map(Nonce::from_bytes)
+}
+
+fn pairing_frame() -> impl Strategy<Value = ControlFrame> {
+    prop_oneof![
+        nonce().prop_map(|nonce| {
+            let (_, commitment) = Asker::new([0; 32], nonce);
+            ControlFrame::PairAsk(PairAsk { commitment })
+        }),
+        nonce().prop_map(|nonce| ControlFrame::PairNonce(PairNonce { nonce })),
+        nonce().prop_map(|nonce| ControlFrame::PairReveal(PairReveal { nonce })),
+        any::<[u8; 32]>().prop_map(|half| {
+            let half = PairHalf::from_bytes(half);
+            ControlFrame::PairPicked(PairPicked { half })
+        }),
+        Just(ControlFrame::PairStop(PairStop {})),
+        vec(any::<u8>(), 0..=CODE_PROOF_MESSAGE_BYTES)
+            .prop_map(|message| ControlFrame::CodeProof(CodeProof { message })),
+    ]
+}
+
 pub(crate) fn control_frame() -> impl Strategy<Value = ControlFrame> {
     let role = || prop_oneof![Just(Role::Sender), Just(Role::Receiver)];
     prop_oneof![
@@ -200,7 +225,8 @@ pub(crate) fn control_frame() -> impl Strategy<Value = ControlFrame> {
         )),
         Just(ControlFrame::Ping),
         Just(ControlFrame::Pong),
-        prop_oneof![Just(0), 13..=255u8].prop_map(ControlFrame::Unknown),
+        pairing_frame(),
+        prop_oneof![Just(0), 19..=255u8].prop_map(ControlFrame::Unknown),
     ]
 }
 
