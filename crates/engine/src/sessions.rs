@@ -404,13 +404,18 @@ impl Engine {
     /// Says no to an offer. One that is not to be trusted ends the session that it is for; after another one the peer may
     /// try again.
     fn refuse_offer(&mut self, from: PeerId, connection: ConnectionId, code: Code) {
+        let session = self.session_with(from);
+        let of_session = session.and_then(|key| self.connection_mut(key).map(|known| known.id));
+        if let (Some(key), true) = (session, of_session == Some(connection)) {
+            return self.close_session(key, code);
+        }
         let code = Some(code).filter(|code| *code == Code::Unverified);
         let signal = Signal {
             connection,
             body: SignalBody::Bye { code },
         };
         self.signaling.send_signal(from, signal, &mut self.out);
-        if let (Some(code), Some(key)) = (code, self.session_with(from)) {
+        if let (Some(code), Some(key)) = (code, session) {
             self.end_session(key, code);
         }
     }
@@ -442,8 +447,8 @@ impl Engine {
         }
     }
 
-    /// Sends what may be said before the peer has proved who it is. `false` if the channels aren't open.
-    fn send_unproven(&mut self, key: SessionKey, frame: &ControlFrame) -> bool {
+    /// Sends what may be said before the peer has proved who it is, if the channels are open.
+    fn send_unproven(&mut self, key: SessionKey, frame: &ControlFrame) {
         let connection = self
             .sessions
             .get(&key)
@@ -452,7 +457,6 @@ impl Engine {
         if let Some(connection) = connection {
             connection.send(frame, &mut self.out);
         }
-        connection.is_some()
     }
 
     pub(crate) fn handle_local_description(&mut self, connection: ConnectionKey, sdp: String) {
@@ -714,11 +718,11 @@ impl Engine {
             .collect()
     }
 
-    /// Ends a session because of the peer's fault, and tells it which.
+    /// Ends a session because of the peer's fault, and tells it which, through the server as well: the path may be lost, or
+    /// in the hands of whoever is at fault.
     pub(crate) fn close_session(&mut self, key: SessionKey, code: Code) {
-        if !self.send_unproven(key, &ControlFrame::Close(Close { code })) {
-            self.signal(key, SignalBody::Bye { code: Some(code) });
-        }
+        self.send_unproven(key, &ControlFrame::Close(Close { code }));
+        self.signal(key, SignalBody::Bye { code: Some(code) });
         self.end_session(key, code);
     }
 

@@ -625,6 +625,13 @@ fn a_restart_of_ice_may_not_bring_another_certificate() {
         sdp: description(&[certificate(STRANGER)]),
     });
     scene.assert_unverified(&outputs, "restart");
+    // The server, which may have changed the description, is not the only one to tell the peer; nor is the path, which is
+    // perhaps lost.
+    let closed = ControlFrame::Close(Close {
+        code: Code::Unverified,
+    });
+    assert_eq!(frames(&outputs), [closed]);
+    assert_told(&outputs, "restart");
 }
 
 #[test]
