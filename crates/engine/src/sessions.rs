@@ -786,14 +786,20 @@ impl Engine {
         };
         let open = session.is_open();
         if due(session.probe_until) {
-            if open {
+            return if open {
                 self.lose_connection(key, Code::PeerGone)
             } else {
                 self.end_session(key, Code::PeerGone)
-            }
-        } else if due(self.wanting_ends(key)) {
+            };
+        }
+        // What ends now does not put off what others wait for.
+        if due(self.wanting_ends(key)) {
             self.give_up_waiting(key);
-        } else if due(session.attempt_ends())
+        }
+        let Some(session) = self.sessions.get(&key) else {
+            return;
+        };
+        if due(session.attempt_ends())
             || session
                 .connection
                 .as_ref()
