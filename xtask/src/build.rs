@@ -67,6 +67,16 @@ pub(crate) fn programs(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Builds the program that the browser tests put between browsers and `tabferry-signaling`.
+pub(crate) fn attacker(workspace: &Workspace) -> anyhow::Result<()> {
+    process::run(
+        process::cargo()
+            .args(["build", "--release", "--bins"])
+            .arg("--package=tabferry-system-tests")
+            .current_dir(&workspace.root),
+    )
+}
+
 /// What a folder shall contain: files by their path inside it, the first one where two have the same. Hidden files are
 /// left out.
 #[derive(Debug, Default)]

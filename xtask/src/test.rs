@@ -11,7 +11,7 @@ use crate::counts::Counts;
 use crate::script::{self, EndsOn};
 use crate::wasm::{self, Loader};
 use crate::workspace::Workspace;
-use crate::{node, process, toolchain};
+use crate::{build, node, process, toolchain};
 
 /// The package with the tests that run as wasm.
 const WASM_TESTS: &str = "tabferry-wasm-tests";
@@ -152,6 +152,7 @@ fn wasm_in_node(workspace: &Workspace) -> anyhow::Result<Counts> {
 
 fn browser(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<Counts> {
     let mut command = script::prepare(workspace)?;
+    build::attacker(workspace)?;
     let report = workspace.target.join("browser-tests.json");
     if report.exists() {
         std::fs::remove_file(&report)?;

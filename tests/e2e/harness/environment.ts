@@ -23,5 +23,14 @@ export function extensionFolder(): string {
 
 /** The program `tabferry-signaling`. */
 export function signalingProgram(): string {
-  return path.join(fromXtask("TABFERRY_PROGRAMS"), `tabferry-signaling${process.platform === "win32" ? ".exe" : ""}`);
+  return program("tabferry-signaling");
+}
+
+/** The program `tabferry-evil-signaling`. */
+export function evilSignalingProgram(): string {
+  return program("tabferry-evil-signaling");
+}
+
+function program(name: string): string {
+  return path.join(fromXtask("TABFERRY_PROGRAMS"), `${name}${process.platform === "win32" ? ".exe" : ""}`);
 }

@@ -289,6 +289,13 @@ export function base32(bytes: Buffer): string {
   return bits.match(/.{1,5}/g)!.map((five) => digits[parseInt(five.padEnd(5, "0"), 2)]).join("");
 }
 
+/** The bytes of an id. */
+export function bytesOf(id: string): Buffer {
+  const digits = "abcdefghijklmnopqrstuvwxyz234567";
+  const bits = [...id].map((character) => digits.indexOf(character).toString(2).padStart(5, "0")).join("");
+  return Buffer.from(bits.match(/.{8}/g)!.map((eight) => parseInt(eight, 2)));
+}
+
 /** Name and kind of a device, signed. */
 export function signedCard(key: DeviceKey, name: string, kind: DeviceKind): Buffer {
   const text = Buffer.from(name, "utf8");

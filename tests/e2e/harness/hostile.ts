@@ -8,7 +8,7 @@ import { type Browser, chromium, type Page } from "@playwright/test";
 import { WebSocket } from "ws";
 
 import { chromiumProgram } from "./environment.ts";
-import { base32, DeviceKey, fingerprintOf, Handshake, type Params } from "./handshake.ts";
+import { base32, bytesOf, DeviceKey, fingerprintOf, Handshake, type Params } from "./handshake.ts";
 import type { SignalingServer } from "./signaling.ts";
 
 /** Kinds of control frames. */
@@ -315,11 +315,4 @@ function installPeer(): void {
       channels[channel].send(Uint8Array.from(text, (character) => character.charCodeAt(0)));
     },
   };
-}
-
-/** The bytes of an id. */
-function bytesOf(id: string): Buffer {
-  const digits = "abcdefghijklmnopqrstuvwxyz234567";
-  const bits = [...id].map((character) => digits.indexOf(character).toString(2).padStart(5, "0")).join("");
-  return Buffer.from(bits.match(/.{8}/g)!.map((eight) => parseInt(eight, 2)));
 }

@@ -16,7 +16,7 @@ export interface Shown {
 /** Writes down what is shown from now on, until the worker ends. */
 export async function watchNotifications(profile: Profile): Promise<void> {
   await profile.inWorker(() => {
-    const scope = globalThis as unknown as { shown?: Shown[] };
+    const scope = globalThis as unknown as { shown?: Shown[]; whenShown?: Set<() => void> };
     if (scope.shown) {
       scope.shown = [];
       return;
@@ -27,9 +27,48 @@ export async function watchNotifications(profile: Profile): Promise<void> {
       const [id, options] = given as [string, chrome.notifications.NotificationOptions];
       const buttons = (options.buttons ?? []).map(({ title }) => title);
       scope.shown!.push({ id, title: options.title ?? "", message: options.message ?? "", buttons });
+      scope.whenShown?.forEach((look) => look());
       return create(...given);
     };
   });
+}
+
+/** Waits for a notification with this title, and with this message if one is given, also one that is gone from the screen
+ * again, and returns it. */
+export async function told(
+  profile: Profile,
+  title: string | RegExp,
+  timeoutMs = 15_000,
+  message?: string,
+): Promise<Shown> {
+  const pattern = typeof title === "string" ? `^${title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$` : title.source;
+  const found = await profile.inWorker(
+    ({ pattern, timeoutMs, message }) =>
+      new Promise<Shown | undefined>((resolve) => {
+        const scope = globalThis as unknown as { shown: Shown[]; whenShown?: Set<() => void> };
+        const listeners = (scope.whenShown ??= new Set());
+        const fits = (one: Shown): boolean =>
+          new RegExp(pattern).test(one.title) && (message === undefined || message === one.message);
+        const look = (): void => {
+          const one = scope.shown.find(fits);
+          if (one) {
+            listeners.delete(look);
+            resolve(one);
+          }
+        };
+        listeners.add(look);
+        setTimeout(() => resolve(undefined), timeoutMs);
+        look();
+      }),
+    { pattern, timeoutMs, message },
+  );
+  expect(found, `${profile.name} is told "${String(title)}"`).toBeDefined();
+  return found!;
+}
+
+/** All that was shown since {@link watchNotifications}. */
+export async function allShown(profile: Profile): Promise<Shown[]> {
+  return profile.inWorker(() => (globalThis as unknown as { shown: Shown[] }).shown);
 }
 
 /** Waits for a notification whose title fits, and returns it. It is on the screen. */

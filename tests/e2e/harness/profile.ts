@@ -186,6 +186,55 @@ export class Profile {
     return Connection.open(target.webSocketDebuggerUrl);
   }
 
+  /** How many peer connections the extension has that are not closed. */
+  async peerConnections(): Promise<number> {
+    const document = await this.offscreen();
+    try {
+      const prototype = { expression: "RTCPeerConnection.prototype" };
+      const { result } = await document.send<{ result: { objectId: string } }>("Runtime.evaluate", prototype);
+      const { objects } = await document.send<{ objects: { objectId: string } }>("Runtime.queryObjects", {
+        prototypeObjectId: result.objectId,
+      });
+      const counted = await document.send<{ result: { value: number } }>("Runtime.callFunctionOn", {
+        objectId: objects.objectId,
+        functionDeclaration: `function () { return this.filter((one) => one.signalingState !== "closed").length; }`,
+        returnByValue: true,
+      });
+      return counted.result.value;
+    } finally {
+      document.close();
+    }
+  }
+
+  /** Ends the offscreen document, and with it all connections and transfers, and starts it again. */
+  async restartEngine(): Promise<void> {
+    await this.inWorker(() => chrome.offscreen.closeDocument());
+    const page = await this.open("manifest.json");
+    await page.evaluate(() => chrome.runtime.sendMessage(JSON.stringify({ background: "ensure-engine" })));
+    await page.close();
+  }
+
+  /** Waits until it sees just these devices, and its menus have them. */
+  async sees(names: string[]): Promise<void> {
+    await this.inWorker(async (names) => {
+      const wanted = JSON.stringify([...names].sort());
+      await new Promise<void>((resolve) => {
+        const look = async (): Promise<void> => {
+          const { status, menu } = await chrome.storage.session.get(["status", "menu"]);
+          const { devices = [] } = JSON.parse(String(status ?? "{}")) as { devices?: { id: string; name: string }[] };
+          const shown = JSON.stringify(devices.map(({ name }) => name).sort());
+          if (shown === wanted && devices.every(({ id }) => String(menu).includes(`:${id}"`))) {
+            chrome.storage.session.onChanged.removeListener(changed);
+            resolve();
+          }
+        };
+        const changed = (): void => void look();
+        chrome.storage.session.onChanged.addListener(changed);
+        void look();
+      });
+    }, names);
+  }
+
   /** All targets of the browser, those that Playwright leaves out too. */
   async targets(): Promise<Target[]> {
     return targets(this.port);

@@ -127,7 +127,7 @@ export type MenuKind = "page" | "link" | "selection" | "image" | "video" | "audi
 export async function clickContextMenu(
   from: Profile,
   kind: MenuKind,
-  to: Profile,
+  to: { name: string },
   page: Page,
   info: Partial<chrome.contextMenus.OnClickData> = {},
 ): Promise<void> {

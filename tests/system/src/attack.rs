@@ -77,7 +77,7 @@ struct Ways {
 struct Attempt {
     offerer: PeerId,
     answerer: PeerId,
-    /// Who gets the offers instead, and in whose name.
+    /// A third peer, and in whose name it gets the offers that it gets.
     diverted: Option<(PeerId, PeerId)>,
 }
 
@@ -176,7 +176,7 @@ impl Evil {
                 .map(|peer| deliver(to, ServerMessage::PeerUpdated { peer }))
                 .collect(),
             ServerMessage::PeerLeft { room, peer } => {
-                self.room.remove(&peer);
+                self.forget(peer);
                 if self.unannounced.get(&to).is_some_and(|it| it.id == peer) {
                     self.unannounced.remove(&to);
                     return Vec::new();
@@ -185,6 +185,11 @@ impl Evil {
             }
             message => vec![deliver(to, message)],
         }
+    }
+
+    /// A peer is gone, and perhaps nobody is left who would be told.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.room.remove(&peer);
     }
 
     /// Makes offerers restart ICE, as if those had asked for it to whom they offered last.
@@ -279,11 +284,7 @@ impl Evil {
             Variant::ReplayInstead => self.replay_instead(from, to, &mut signal),
             Variant::ReplayBeside => return self.replay_beside(from, to, signal),
             Variant::Reflect => return self.reflect(from, to, signal),
-            Variant::Mirror => {
-                if let Some(other) = self.third(from, to) {
-                    return vec![deliver_signal(other, from, signal)];
-                }
-            }
+            Variant::Mirror => return self.mirror(from, to, signal),
             Variant::Splice => return self.splice(from, to, signal),
             Variant::Divert => return self.divert(from, to, signal),
             _ => self.change(variant, &mut signal),
@@ -369,6 +370,18 @@ impl Evil {
             signal.connection = ConnectionId::from_bytes(id);
         }
         vec![deliver_signal(to, from, signal)]
+    }
+
+    /// What an end says to either of two peers is said to it by the other one of them.
+    fn mirror(&self, from: PeerId, to: PeerId, signal: Signal) -> Vec<Act> {
+        let attempt = self.attempts.get(&signal.connection);
+        match attempt.and_then(|attempt| Some((attempt.answerer, attempt.diverted?))) {
+            Some((answerer, (third, _))) => {
+                let other = if to == answerer { third } else { answerer };
+                vec![deliver_signal(other, from, signal)]
+            }
+            None => vec![deliver_signal(from, to, signal)],
+        }
     }
 
     fn splice(&mut self, from: PeerId, to: PeerId, signal: Signal) -> Vec<Act> {

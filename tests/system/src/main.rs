@@ -12,7 +12,10 @@
 //! | line of output | |
 //! |---|---|
 //! | `listening on ws://…` | the first one |
-//! | `attacked JSON` | something else was delivered than this signal: `{"from", "to", "signal"}` |
+//! | `done LINE` | a line of input was obeyed |
+//! | `silent` | before that: what one end says to the other of a connection that it could not verify is kept back |
+//! | `offered JSON` | an offer came while it attacks: `{"from", "to", "signal"}` |
+//! | `attacked JSON` | something else was delivered than this signal, of the same form |
 //! | `intercepted JSON` | a signal for the attacker's own peer connections, of the same form |
 
 mod proxy;
@@ -106,12 +109,15 @@ fn obey(proxy: &Proxy, line: &str) -> anyhow::Result<()> {
         "honest" => proxy.rest(),
         "evil" => {
             let (name, seed) = rest.split_once(' ').unwrap_or((rest, "0"));
-            proxy.attack(name.parse()?, seed.parse()?);
+            if proxy.attack(name.parse()?, seed.parse()?) {
+                say("silent");
+            }
         }
         "provoke" => proxy.provoke(),
         "deliver" => proxy.deliver(serde_json::from_str(rest)?),
         _ => anyhow::bail!("an unknown line of input: {line}"),
     }
+    say(&format!("done {line}"));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use evil::{Act, Evil, Variant};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tabferry_protocol::id::PeerId;
-use tabferry_protocol::signaling::{PATH, ServerMessage};
+use tabferry_protocol::signaling::{PATH, ServerMessage, SignalBody};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -55,8 +55,11 @@ impl Proxy {
         self.lock().change(Evil::rest);
     }
 
-    pub(crate) fn attack(&self, variant: Variant, seed: u64) {
-        self.lock().change(|evil| evil.attack(variant, seed));
+    /// Returns whether it is silent about it.
+    pub(crate) fn attack(&self, variant: Variant, seed: u64) -> bool {
+        let mut state = self.lock();
+        state.change(|evil| evil.attack(variant, seed));
+        state.evil.is_silent()
     }
 
     pub(crate) fn provoke(&self) {
@@ -117,7 +120,7 @@ impl Proxy {
             }
         }
         if let Some(peer) = peer {
-            self.lock().lines.remove(&peer);
+            self.lock().leave(peer);
         }
         client.close(None).await?;
         server.close(None).await
@@ -147,13 +150,22 @@ impl State {
         };
         let acts = self.evil.deliver(to, message.clone());
         let intercepted = matches!(acts[..], [Act::Intercept { .. }]);
-        if let ServerMessage::Signal { from, signal } = message
-            && !intercepted
-            && acts != [honest]
-        {
-            tell("attacked", &Passage { from, to, signal });
+        if let ServerMessage::Signal { from, signal } = message {
+            let offer = matches!(signal.body, SignalBody::Offer { .. });
+            let passage = Passage { from, to, signal };
+            if offer && self.evil.variant().is_some() {
+                tell("offered", &passage);
+            }
+            if !intercepted && acts != [honest] {
+                tell("attacked", &passage);
+            }
         }
         self.perform(acts);
+    }
+
+    fn leave(&mut self, peer: PeerId) {
+        self.lines.remove(&peer);
+        self.evil.forget(peer);
     }
 
     fn perform(&mut self, acts: Vec<Act>) {

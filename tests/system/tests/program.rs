@@ -62,17 +62,27 @@ impl Program {
         }
     }
 
+    /// Has it obey a line.
     fn order(&mut self, line: &str) {
         writeln!(self.input, "{line}").unwrap();
+        assert_eq!(self.says("done"), line);
     }
 
-    /// What it says next, after this word.
-    fn says(&mut self, word: &str) -> serde_json::Value {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        let (first, json) = line.split_once(' ').unwrap();
-        assert_eq!(first, word);
-        serde_json::from_str(json).unwrap()
+    /// What it says after this word, when it does.
+    fn says(&mut self, word: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "no {word}");
+            let (first, rest) = line.trim_end().split_once(' ').unwrap();
+            if first == word {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    /// The signal that it speaks of after this word.
+    fn passage(&mut self, word: &str) -> serde_json::Value {
+        serde_json::from_str(&self.says(word)).unwrap()
     }
 
     /// A client in the room, and its id.
@@ -166,39 +176,29 @@ async fn an_attack_begins_and_ends_when_it_is_told() {
     assert_eq!(bee.signalled().await, (from, offer(1)));
 
     program.order(&format!("evil {} 1", Variant::SwapBoth));
-    // Orders and messages come on different ways: the attack has begun when something was changed.
-    let changed = loop {
-        ada.say(&ClientMessage::Signal {
-            to,
-            signal: offer(2),
-        })
-        .await;
-        let (_, signal) = bee.signalled().await;
-        if signal != offer(2) {
-            break signal;
-        }
-    };
+    ada.say(&ClientMessage::Signal {
+        to,
+        signal: offer(2),
+    })
+    .await;
+    let (_, changed) = bee.signalled().await;
+    assert_ne!(changed, offer(2));
     let SignalBody::Offer { sdp } = changed.body else {
         panic!("not an offer");
     };
     assert!(Fingerprint::of_description(&sdp).is_ok());
-    let passage = program.says("attacked");
-    assert_eq!(
-        passage["signal"]["connection"],
-        serde_json::json!(offer(2).connection)
-    );
+    for word in ["offered", "attacked"] {
+        let signal = &program.passage(word)["signal"];
+        assert_eq!(signal, &serde_json::json!(offer(2)));
+    }
 
     program.order("honest");
-    loop {
-        ada.say(&ClientMessage::Signal {
-            to,
-            signal: offer(3),
-        })
-        .await;
-        if bee.signalled().await.1 == offer(3) {
-            break;
-        }
-    }
+    ada.say(&ClientMessage::Signal {
+        to,
+        signal: offer(3),
+    })
+    .await;
+    assert_eq!(bee.signalled().await, (from, offer(3)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,7 +211,7 @@ async fn signals_for_the_attackers_own_connections_come_out_and_go_in() {
         signal: offer(1),
     })
     .await;
-    let mut passage = program.says("intercepted");
+    let mut passage = program.passage("intercepted");
     assert_eq!(passage["from"], serde_json::json!(from));
     passage["signal"]["sdp"] = "v=0\r\n".into();
     program.order(&format!("deliver {passage}"));
