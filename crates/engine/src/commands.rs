@@ -43,6 +43,23 @@ impl Engine {
                     self.out.changed();
                 }
             }
+            Command::Pair { with } => self.pair(with),
+            Command::AnswerPairing { yes } => self.answer_pairing(yes),
+            Command::PickPairing { choice } => self.pick_pairing(choice),
+            Command::EndPairing => self.end_pairing(),
+            Command::Unpair { device } => self.trust.remove(device, &mut self.out),
+            Command::RenamePaired { device, name } => {
+                self.trust
+                    .change(device, &mut self.out, |known| known.name = name);
+            }
+            Command::SetAutoAccept {
+                device,
+                auto_accept,
+            } => {
+                self.trust.change(device, &mut self.out, |known| {
+                    known.auto_accept = auto_accept;
+                });
+            }
             Command::DismissItem { item } => {
                 self.items.retain(|known| known.id != item);
                 self.out.changed();
@@ -179,7 +196,7 @@ impl Engine {
     }
 
     /// What we know of a device, if only its id.
-    fn device_view(&self, id: DeviceId) -> DeviceView {
+    pub(crate) fn device_view(&self, id: DeviceId) -> DeviceView {
         let unnamed = || {
             let text = id.to_string();
             #[expect(
@@ -194,10 +211,11 @@ impl Engine {
                 kind: tabferry_protocol::card::DeviceKind::Other,
             }
         };
-        self.known.get(&id).cloned().unwrap_or_else(unnamed)
+        let known = self.known.get(&id).cloned();
+        self.trust.shown(known.unwrap_or_else(unnamed))
     }
 
-    fn accept(&mut self, id: TransferId) {
+    pub(crate) fn accept(&mut self, id: TransferId) {
         let Some(transfer) = self
             .transfers
             .get_mut(&id)

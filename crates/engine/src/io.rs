@@ -9,6 +9,7 @@ use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, Event, SignalingProblem, StoredFile};
 use tabferry_protocol::id::SourceId;
 use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::paired::PairedDevice;
 use tabferry_protocol::signaling::IceServer;
 
 /// A moment on the driver's monotonic clock, in milliseconds from a start of its choice.
@@ -289,6 +290,8 @@ pub enum Output {
     },
     /// Something happened that a person may want to know.
     Event(Event),
+    /// Keep these paired devices, in place of those that were kept.
+    KeepPaired(Vec<PairedDevice>),
 }
 
 impl From<FileFailure> for Code {

@@ -57,7 +57,7 @@ impl Presence {
             .map(|(_, peer)| peer)
     }
 
-    /// The devices but our own, each once, by name.
+    /// The devices but our own, each once.
     pub(crate) fn devices(&self, own: DeviceId) -> Vec<DeviceView> {
         let newest = |(arrival, peer): &&(u64, Peer)| {
             let same = |(_, other): &&(u64, Peer)| other.device.id == peer.device.id;
@@ -71,9 +71,7 @@ impl Presence {
             .peers
             .values()
             .filter(|(_, peer)| peer.device.id != own);
-        let mut devices: Vec<_> = others.filter(newest).map(|(_, peer)| view(peer)).collect();
-        devices.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-        devices
+        others.filter(newest).map(|(_, peer)| view(peer)).collect()
     }
 }
 

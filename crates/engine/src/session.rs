@@ -3,6 +3,7 @@
 use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::host::DeviceView;
 use tabferry_protocol::id::PeerId;
+use tabferry_protocol::identity::PublicKey;
 use tabferry_protocol::limits::{
     CONNECT_ATTEMPT_MS, CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, ITEMS_PER_MINUTE,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) idle_since: Time,
     /// When bytes of any transfer last moved: those of one may wait for long behind those of others.
     pub(crate) moved_at: Time,
+    /// What the peer has proved, once it has.
+    pub(crate) verified: Option<(PublicKey, [u8; 32])>,
     /// Items taken in the minute that began then.
     items: (Time, usize),
 }
@@ -45,6 +48,7 @@ impl Session {
             probe_until: None,
             idle_since: now,
             moved_at: now,
+            verified: None,
             items: (now, 0),
         }
     }
@@ -58,6 +62,18 @@ impl Session {
         self.connection
             .as_ref()
             .is_some_and(|connection| connection.open)
+    }
+
+    /// The key that the peer has proved.
+    pub(crate) fn key(&self) -> Option<PublicKey> {
+        self.verified.filter(|_| self.is_open()).map(|(key, _)| key)
+    }
+
+    /// The digest of the handshake.
+    pub(crate) fn transcript(&self) -> Option<[u8; 32]> {
+        self.verified
+            .filter(|_| self.is_open())
+            .map(|(_, transcript)| transcript)
     }
 
     /// Whether the peer connects to us, and has not finished.

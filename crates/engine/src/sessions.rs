@@ -100,6 +100,8 @@ impl Engine {
                 for id in self.transfers_of(key) {
                     self.attach(id, other);
                 }
+                self.pairings.follow(key, other);
+                self.ask_to_pair(other);
                 self.remove_session(key);
             }
             Some(_) => {}
@@ -183,8 +185,16 @@ impl Engine {
         let native = transfer
             .sending()
             .is_some_and(|sending| !sending.is_inline());
+        match self.reach(device, native) {
+            Ok(key) => self.attach(id, key),
+            Err(code) => self.end(id, TransferState::Failed { code }),
+        }
+    }
+
+    /// Finds or makes the session with a device, a native endpoint of it first if `native` is wanted.
+    pub(crate) fn reach(&mut self, device: DeviceId, native: bool) -> Result<SessionKey, Code> {
         let peer = self.presence.peer_of(device, native).cloned();
-        let key = match peer {
+        match peer {
             Some(peer) => match self.open_session_with(&peer) {
                 Some(key) => Ok(key),
                 None => self.session_for(&peer),
@@ -200,10 +210,6 @@ impl Engine {
                 } else {
                     Code::Unreachable
                 }),
-        };
-        match key {
-            Ok(key) => self.attach(id, key),
-            Err(code) => self.end(id, TransferState::Failed { code }),
         }
     }
 
@@ -217,9 +223,16 @@ impl Engine {
         }
         if session.is_open() {
             self.propose_waiting(key);
-            return;
+        } else {
+            self.connect_if_needed(key);
         }
-        if session.connection.is_none() && session.retry_at.is_none() {
+    }
+
+    pub(crate) fn connect_if_needed(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get(&key)
+            && session.connection.is_none()
+            && session.retry_at.is_none()
+        {
             self.start_attempt(key);
         }
     }
@@ -269,9 +282,11 @@ impl Engine {
     }
 
     fn is_used(&self, key: SessionKey) -> bool {
-        self.transfers
-            .values()
-            .any(|transfer| transfer.session == Some(key))
+        self.pairings.uses(key)
+            || self
+                .transfers
+                .values()
+                .any(|transfer| transfer.session == Some(key))
     }
 
     fn start_attempt(&mut self, key: SessionKey) {
@@ -590,6 +605,8 @@ impl Engine {
             name: verified.card.name,
             kind: verified.card.kind,
         };
+        session.device = self.trust.shown(session.device.clone());
+        session.verified = Some((verified.peer, verified.transcript));
         session.retry_at = None;
         session.idle_since = now;
         let device = session.device.clone();
@@ -607,8 +624,12 @@ impl Engine {
         {
             transfer.device = device.clone();
         }
+        let seen = self.unix_seconds();
+        self.trust
+            .change(device.id, &mut self.out, |known| known.last_seen = seen);
         self.out.changed();
         self.propose_waiting(key);
+        self.ask_to_pair(key);
         Ok(())
     }
 
@@ -646,6 +667,7 @@ impl Engine {
         // The other end may not know yet; whoever of the two still wants a connection tries again.
         self.signal(key, SignalBody::Bye { code: None });
         self.drop_connection(key);
+        self.interrupt_pairing(key, code);
         for id in self.transfers_of(key) {
             let Some(transfer) = self.transfers.get_mut(&id) else {
                 continue;
@@ -686,8 +708,11 @@ impl Engine {
     /// When a transfer that waits for a connection has waited for too long; `None` if none waits or the connection is open.
     fn wanting_ends(&self, key: SessionKey) -> Option<Time> {
         let open = self.sessions.get(&key)?.is_open();
-        let (at, _) = self.waiting(key).min().filter(|_| !open)?;
-        Some(at)
+        let transfers = self.waiting(key).map(|(at, _)| at);
+        transfers
+            .chain(self.pairings.wanting_ends(key))
+            .min()
+            .filter(|_| !open)
     }
 
     /// Ends what has waited for a connection for too long.
@@ -699,6 +724,13 @@ impl Engine {
             .collect();
         for id in due {
             self.fail(id, Code::Unreachable);
+        }
+        if self
+            .pairings
+            .wanting_ends(key)
+            .is_some_and(|at| at <= self.now)
+        {
+            self.lose_pairing(key, Code::Unreachable);
         }
         if !self.is_used(key) {
             self.signal(key, SignalBody::Bye { code: None });
@@ -731,6 +763,7 @@ impl Engine {
             self.out.event(Event::Unverified { device });
         }
         self.drop_connection(key);
+        self.lose_pairing(key, code);
         for id in self.transfers_of(key) {
             let pending = self.transfers.get(&id).is_some_and(Transfer::is_pending);
             let state = if pending {
@@ -745,6 +778,7 @@ impl Engine {
 
     fn remove_session(&mut self, key: SessionKey) {
         self.drop_connection(key);
+        self.lose_pairing(key, Code::ConnectionLost);
         self.sessions.remove(&key);
     }
 

@@ -2,7 +2,7 @@
 //! which proofs are none.
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
-use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Output, Time};
+use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Kept, Output, Time};
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
@@ -130,7 +130,15 @@ impl Scene {
     /// In a room with device 2, connected to nobody.
     fn online() -> Self {
         let mut scene = Self {
-            engine: Engine::new(key(OWN), [7; 32], Time(0)),
+            engine: Engine::new(
+                Kept {
+                    key: key(OWN),
+                    paired: Vec::new(),
+                },
+                [7; 32],
+                Time(0),
+                0,
+            ),
             connection: ConnectionKey(0),
             id: ConnectionId::from_bytes([255; 16]),
             events: Vec::new(),

@@ -20,6 +20,8 @@ mod hostile;
 mod ledger;
 #[path = "simulation/network.rs"]
 mod network;
+#[path = "simulation/pairing.rs"]
+mod pairing;
 #[path = "simulation/people.rs"]
 mod people;
 #[path = "simulation/plan.rs"]

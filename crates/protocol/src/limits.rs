@@ -123,6 +123,22 @@ pub const KEPT_TRANSFERS: usize = 50;
 /// Transfers of one engine that have not ended; one more is refused as busy.
 pub const OPEN_TRANSFERS: usize = 256;
 
+/// Devices that one is paired with: each takes a room of the signaling server, or two at the turn of an hour.
+pub const PAIRED_DEVICES: usize = 32;
+
+/// Time for both persons to answer and to compare. Milliseconds.
+pub const PAIRING_TIMEOUT_MS: u64 = 120_000;
+
+/// After strings that differ, or a no, a device is not paired with for this long: each attempt is one guess of whoever may
+/// be in between. Milliseconds.
+pub const PAIRING_BACKOFF_MS: u64 = 60_000;
+
+/// Bytes that one paired device may send unasked in 24 hours: it may be in the wrong hands.
+pub const UNASKED_BYTES_PER_DAY: u64 = 10 * 1024 * 1024 * 1024;
+
+/// Files that one paired device may send unasked in 24 hours.
+pub const UNASKED_FILES_PER_DAY: u32 = 1_000;
+
 /// Sessions at once; one more peer is refused as busy.
 pub const SESSIONS: usize = 32;
 

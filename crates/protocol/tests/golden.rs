@@ -19,15 +19,18 @@ use tabferry_protocol::frame::{
     EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::host::{
-    Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
-    SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
+    Command, ConnectionView, DeviceView, Direction, Event, ItemView, PairedView, PairingEnd,
+    PairingStep, PairingView, ProposalView, Settings, SignalingProblem, Snapshot, SourceFile,
+    StoredFile, Subject, TransferState, TransferView,
 };
 use tabferry_protocol::id::{
     AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
 };
+use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
-use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::pair::{PairHalf, PairSecret};
+use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
@@ -132,13 +135,38 @@ variants!(Command:
     Self::Cancel { .. } => "cancel",
     Self::Dismiss { .. } => "dismiss",
     Self::DismissItem { .. } => "dismiss-item",
+    Self::Pair { .. } => "pair",
+    Self::AnswerPairing { .. } => "answer-pairing",
+    Self::PickPairing { .. } => "pick-pairing",
+    Self::EndPairing => "end-pairing",
+    Self::Unpair { .. } => "unpair",
+    Self::RenamePaired { .. } => "rename-paired",
+    Self::SetAutoAccept { .. } => "set-auto-accept",
 );
 variants!(Event:
     Self::ProposalArrived { .. } => "proposal-arrived",
     Self::ProposalEnded { .. } => "proposal-ended",
     Self::ItemReceived { .. } => "item-received",
     Self::TransferEnded { .. } => "transfer-ended",
+    Self::PairingAsked { .. } => "pairing-asked",
+    Self::PairingAnswered { .. } => "pairing-answered",
     Self::Unverified { .. } => "unverified",
+);
+impl Variants for PairedDevice {
+    const ALL: &'static [&'static str] = &["paired-device"];
+
+    fn variant(&self) -> &'static str {
+        "paired-device"
+    }
+}
+variants!(PairingStep:
+    Self::Connecting => "connecting",
+    Self::Waiting => "waiting",
+    Self::Asked => "asked",
+    Self::Shows { .. } => "shows",
+    Self::Picks { .. } => "picks",
+    Self::Done => "done",
+    Self::Ended { .. } => "ended",
 );
 variants!(ConnectionView:
     Self::Connecting => "connecting",
@@ -860,6 +888,28 @@ fn commands() {
             ("cancel", Command::Cancel { transfer }),
             ("dismiss", Command::Dismiss { transfer }),
             ("dismiss-item", Command::DismissItem { item: ItemId(2) }),
+            ("pair", Command::Pair { with: to }),
+            ("answer-pairing", Command::AnswerPairing { yes: true }),
+            ("pick-pairing", Command::PickPairing { choice: Some(2) }),
+            ("pick-pairing-none", Command::PickPairing { choice: None }),
+            ("end-pairing", Command::EndPairing),
+            ("unpair", Command::Unpair { device: to }),
+            (
+                "rename-paired",
+                Command::RenamePaired {
+                    device: to,
+                    name: device().name,
+                },
+            ),
+            (
+                "set-auto-accept",
+                Command::SetAutoAccept {
+                    device: to,
+                    auto_accept: AutoAccept {
+                        files: Some(100_000_000),
+                    },
+                },
+            ),
         ],
     );
 }
@@ -991,6 +1041,18 @@ fn events() {
                 },
             ),
             (
+                "pairing-asked",
+                Event::PairingAsked {
+                    device: device_view(),
+                },
+            ),
+            (
+                "pairing-answered",
+                Event::PairingAnswered {
+                    device: device_id(),
+                },
+            ),
+            (
                 "unverified",
                 Event::Unverified {
                     device: device_view(),
@@ -1034,6 +1096,57 @@ impl Variants for Snapshot {
 }
 
 #[test]
+fn steps_of_a_pairing() {
+    let ended = |reason| PairingStep::Ended { reason };
+    check_json(
+        "pairing-step",
+        &[
+            ("connecting", PairingStep::Connecting),
+            ("waiting", PairingStep::Waiting),
+            ("asked", PairingStep::Asked),
+            (
+                "shows",
+                PairingStep::Shows {
+                    symbols: [0, 21, 42, 63],
+                },
+            ),
+            (
+                "picks",
+                PairingStep::Picks {
+                    choices: [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]],
+                },
+            ),
+            ("done", PairingStep::Done),
+            ("ended-mismatch", ended(PairingEnd::Mismatch)),
+            ("ended-stopped", ended(PairingEnd::Stopped)),
+            (
+                "ended-failed",
+                ended(PairingEnd::Failed {
+                    code: Code::NoAnswer,
+                }),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn paired_devices_as_they_are_kept() {
+    let device = PairedDevice {
+        key: DeviceKey::from_seed(&[5; 32]).public(),
+        name: device().name,
+        kind: device().kind,
+        secret: PairSecret::of_halves(
+            &PairHalf::from_bytes([1; 32]),
+            &PairHalf::from_bytes([2; 32]),
+        ),
+        since: 1_790_000_000,
+        last_seen: 1_790_003_600,
+        auto_accept: AutoAccept::default(),
+    };
+    check_json("kept", &[("paired-device", device)]);
+}
+
+#[test]
 fn snapshots() {
     let empty = |connection| Snapshot {
         device: None,
@@ -1042,6 +1155,8 @@ fn snapshots() {
         incoming: Vec::new(),
         transfers: Vec::new(),
         items: Vec::new(),
+        paired: Vec::new(),
+        pairing: None,
     };
     let full = Snapshot {
         device: Some(device()),
@@ -1054,6 +1169,18 @@ fn snapshots() {
             .map(|((_, state), (_, subject))| transfer_view(subject, state))
             .collect(),
         items: [page(), link(), text()].map(item_view).to_vec(),
+        paired: vec![PairedView {
+            device: device_view(),
+            since: 1_790_000_000,
+            last_seen: 1_790_003_600,
+            auto_accept: AutoAccept {
+                files: Some(100_000_000),
+            },
+        }],
+        pairing: Some(PairingView {
+            device: device_view(),
+            step: PairingStep::Waiting,
+        }),
     };
     check_json(
         "snapshot",

@@ -175,7 +175,7 @@ impl World {
                 })
             }
             12 => ControlFrame::Ping,
-            _ => ControlFrame::Unknown(self.random.between(13, 255) as u8),
+            _ => ControlFrame::Unknown(self.random.between(19, 255) as u8),
         }
     }
 

@@ -455,7 +455,7 @@ impl World {
         // Not every platform tells.
         let presented = connection
             .connected
-            .filter(|_| id % 2 == 0)
+            .filter(|_| id.is_multiple_of(2))
             .map(|(other, ..)| certificate(other));
         let opened = Input::ChannelsOpened {
             connection: key,

@@ -5,13 +5,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use tabferry_engine::{
-    Channel, ConnectionKey, ConnectionState, Engine, FileFailure, FileKey, Input, Output, Time,
+    Channel, ConnectionKey, ConnectionState, Engine, FileFailure, FileKey, Input, Kept, Output,
+    Time,
 };
 use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::host::{ConnectionView, SignalingProblem, Snapshot, SourceFile};
 use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
 use tabferry_protocol::identity::DeviceKey;
+use tabferry_protocol::paired::PairedDevice;
 
 use crate::ledger::{Ledger, Life, Told};
 use crate::network::Network;
@@ -23,6 +25,9 @@ use crate::trace;
 
 /// Steps after which a schedule is taken for endless.
 const MOST_STEPS: u64 = 1_000_000;
+
+/// The time of day at the beginning. Seconds since 1970.
+const UNIX_SECONDS: u64 = 1_800_000_000;
 
 /// What will happen.
 #[derive(Debug)]
@@ -184,6 +189,8 @@ pub(crate) struct Node {
     pub device: DeviceId,
     /// What its key is made of.
     pub key_seed: [u8; 32],
+    /// What its driver keeps for it.
+    pub paired: Vec<PairedDevice>,
     pub renames: u32,
     /// Which server its person has chosen; none of ours if `None`.
     pub server: Option<usize>,
@@ -468,8 +475,12 @@ impl World {
         if self.nodes[node].engine.is_none() {
             trace::line(self.now, || format!("n{node} starts"));
             let seed = self.random.bytes();
-            let key = DeviceKey::from_seed(&self.nodes[node].key_seed);
-            self.nodes[node].engine = Some(Engine::new(key, seed, Time(self.now)));
+            let kept = Kept {
+                key: DeviceKey::from_seed(&self.nodes[node].key_seed),
+                paired: self.nodes[node].paired.clone(),
+            };
+            let unix_seconds = UNIX_SECONDS + self.now / 1000;
+            self.nodes[node].engine = Some(Engine::new(kept, seed, Time(self.now), unix_seconds));
             self.configure(node);
         }
     }
@@ -511,6 +522,7 @@ impl World {
         let old = &self.nodes[node];
         let (life, renames, next_source) = (old.life + 1, old.renames, old.next_source);
         self.nodes[node] = Node {
+            paired: old.paired.clone(),
             life,
             renames,
             next_source,
@@ -636,6 +648,7 @@ impl World {
             Output::CommitFile { file } => self.commit_file(node, file),
             Output::AbortFile { file } => self.abort_file(node, file),
             Output::Event(event) => self.hear(node, event),
+            Output::KeepPaired(paired) => self.nodes[node].paired = paired,
         }
     }
 }
@@ -645,6 +658,7 @@ impl Node {
         Self {
             device: DeviceId::of(&DeviceKey::from_seed(&key_seed).public()),
             key_seed,
+            paired: Vec::new(),
             renames: 0,
             server: Some(0),
             life: 0,
@@ -667,6 +681,8 @@ impl Node {
                 incoming: Vec::new(),
                 transfers: Vec::new(),
                 items: Vec::new(),
+                paired: Vec::new(),
+                pairing: None,
             },
             revision: 0,
             lateness: 0,

@@ -82,6 +82,8 @@ mod tests {
             incoming: Vec::new(),
             transfers: Vec::new(),
             items: Vec::new(),
+            paired: Vec::new(),
+            pairing: None,
         }
     }
 

@@ -11,8 +11,9 @@ use tabferry_protocol::frame::{
     EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::host::{
-    Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
-    SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
+    Command, ConnectionView, DeviceView, Direction, Event, ItemView, PairedView, PairingEnd,
+    PairingStep, PairingView, ProposalView, Settings, SignalingProblem, Snapshot, SourceFile,
+    StoredFile, Subject, TransferState, TransferView,
 };
 use tabferry_protocol::id::{
     AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
@@ -26,6 +27,7 @@ use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::name::cut_to_bytes;
 use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::paired::AutoAccept;
 use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
@@ -395,7 +397,52 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         transfer_id().prop_map(|transfer| Command::Cancel { transfer }),
         transfer_id().prop_map(|transfer| Command::Dismiss { transfer }),
         any::<u32>().prop_map(|item| Command::DismissItem { item: ItemId(item) }),
+        device_id().prop_map(|with| Command::Pair { with }),
+        any::<bool>().prop_map(|yes| Command::AnswerPairing { yes }),
+        any::<Option<u8>>().prop_map(|choice| Command::PickPairing { choice }),
+        Just(Command::EndPairing),
+        device_id().prop_map(|device| Command::Unpair { device }),
+        device().prop_map(|card| Command::RenamePaired {
+            device: card.id,
+            name: card.name
+        }),
+        (device_id(), auto_accept()).prop_map(|(device, auto_accept)| Command::SetAutoAccept {
+            device,
+            auto_accept
+        }),
     ]
+}
+
+fn auto_accept() -> impl Strategy<Value = AutoAccept> {
+    any::<Option<u64>>().prop_map(|files| AutoAccept { files })
+}
+
+fn pairing_step() -> impl Strategy<Value = PairingStep> {
+    let reason = prop_oneof![
+        Just(PairingEnd::Mismatch),
+        Just(PairingEnd::Stopped),
+        code().prop_map(|code| PairingEnd::Failed { code }),
+    ];
+    prop_oneof![
+        Just(PairingStep::Connecting),
+        Just(PairingStep::Waiting),
+        Just(PairingStep::Asked),
+        any::<[u8; 4]>().prop_map(|symbols| PairingStep::Shows { symbols }),
+        any::<[[u8; 4]; 3]>().prop_map(|choices| PairingStep::Picks { choices }),
+        Just(PairingStep::Done),
+        reason.prop_map(|reason| PairingStep::Ended { reason }),
+    ]
+}
+
+fn paired_view() -> impl Strategy<Value = PairedView> {
+    (device_view(), any::<(u64, u64)>(), auto_accept()).prop_map(
+        |(device, (since, last_seen), auto_accept)| PairedView {
+            device,
+            since,
+            last_seen,
+            auto_accept,
+        },
+    )
 }
 
 fn device_view() -> impl Strategy<Value = DeviceView> {
@@ -495,6 +542,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         item_view().prop_map(|item| Event::ItemReceived { item }),
         transfer_view().prop_map(|transfer| Event::TransferEnded { transfer }),
         device_view().prop_map(|device| Event::Unverified { device }),
+        device_view().prop_map(|device| Event::PairingAsked { device }),
+        device_id().prop_map(|device| Event::PairingAnswered { device }),
     ]
 }
 
@@ -518,15 +567,19 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
         vec(proposal_view(), 0..3),
         vec(transfer_view(), 0..3),
         vec(item_view(), 0..3),
+        vec(paired_view(), 0..3),
+        option::of((device_view(), pairing_step())),
     )
         .prop_map(
-            |(device, connection, devices, incoming, transfers, items)| Snapshot {
+            |(device, connection, devices, incoming, transfers, items, paired, pairing)| Snapshot {
                 device,
                 connection,
                 devices,
                 incoming,
                 transfers,
                 items,
+                paired,
+                pairing: pairing.map(|(device, step)| PairingView { device, step }),
             },
         )
 }
