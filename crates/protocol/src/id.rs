@@ -70,6 +70,8 @@ macro_rules! text_id {
     };
 }
 
+pub(crate) use text_id;
+
 text_id! {
     /// A device: what a person sees once, whatever endpoints it is present through.
     DeviceId

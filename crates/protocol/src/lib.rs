@@ -1,4 +1,4 @@
-//! The words of Tabferry: ids, limits, signaling messages, frames, manifests, received names, digests,
+//! The words of Tabferry: ids, names of rooms, limits, signaling messages, frames, manifests, received names, digests,
 //! keys, the handshake, and the vocabulary between an engine and whoever shows it. Everything that crosses a boundary is parsed here into a type
 //! that cannot hold a wrong value. This crate knows no socket, clock, thread, file or randomness.
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ pub mod link;
 pub mod manifest;
 pub mod name;
 mod noise;
+pub mod room;
 pub mod signaling;
 pub mod spelling;
 pub mod version;

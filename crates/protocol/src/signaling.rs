@@ -9,6 +9,7 @@ use crate::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, ROOM_PEERS,
     SDP_BYTES, SIGNALING_MESSAGE_BYTES,
 };
+use crate::room::{GroupCode, Nameplate, PairTag};
 use crate::version::Versions;
 
 /// Where the WebSocket is, on every server.
@@ -145,6 +146,21 @@ pub struct IceServer {
 pub enum Room {
     /// The devices of one network, as the server sees it. The client can't say which.
     Nearby,
+    /// Two peers of whom one has told the other a code.
+    Code {
+        /// The part of the code that the server may know.
+        nameplate: Nameplate,
+    },
+    /// The devices to which a person gave the same name of a group.
+    Group {
+        /// Which group.
+        name: GroupCode,
+    },
+    /// Two devices that are paired.
+    Pair {
+        /// What only these two can compute.
+        tag: PairTag,
+    },
     /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
     #[serde(other)]
     Unknown,

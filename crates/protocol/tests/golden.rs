@@ -27,6 +27,7 @@ use tabferry_protocol::id::{
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
+use tabferry_protocol::room::PairTag;
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -204,7 +205,13 @@ variants!(EndpointKind:
 );
 variants!(Direction: Self::Send => "send", Self::Receive => "receive");
 variants!(Role: Self::Sender => "sender", Self::Receiver => "receiver");
-variants!(Room: Self::Nearby => "nearby", Self::Unknown => "unknown");
+variants!(Room:
+    Self::Nearby => "nearby",
+    Self::Code { .. } => "code",
+    Self::Group { .. } => "group",
+    Self::Pair { .. } => "pair",
+    Self::Unknown => "unknown",
+);
 
 fn golden_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -1052,8 +1059,37 @@ fn closed_sets_of_words() {
     );
     check_words("direction", &[Direction::Send, Direction::Receive]);
     check_words("role", &[Role::Sender, Role::Receiver]);
-    let rooms = [("nearby", Room::Nearby), ("unknown", Room::Unknown)];
-    check_json("room", &rooms);
+}
+
+/// One room of each kind.
+fn rooms() -> [(&'static str, Room); 5] {
+    [
+        ("nearby", Room::Nearby),
+        (
+            "code",
+            Room::Code {
+                nameplate: "7K3M".parse().expect("a nameplate"),
+            },
+        ),
+        (
+            "group",
+            Room::Group {
+                name: "F0RTYB1T".parse().expect("the name of a group"),
+            },
+        ),
+        (
+            "pair",
+            Room::Pair {
+                tag: PairTag::from_bytes(*b"tag-of-a-pair-17"),
+            },
+        ),
+        ("unknown", Room::Unknown),
+    ]
+}
+
+#[test]
+fn rooms_of_every_kind() {
+    check_json("room", &rooms());
 }
 
 #[test]

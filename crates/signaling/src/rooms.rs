@@ -243,7 +243,7 @@ impl Rooms {
                 let address = self.peers.get(&id)?.address;
                 Some(RoomKey::Nearby(NearbyKey::of(address)))
             }
-            Room::Unknown => None,
+            Room::Code { .. } | Room::Group { .. } | Room::Pair { .. } | Room::Unknown => None,
         }
     }
 

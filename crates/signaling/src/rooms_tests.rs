@@ -250,7 +250,7 @@ fn kinds_of_newer_versions_are_unsupported_and_do_no_harm() {
     for text in [
         r#"{"type":"relay"}"#,
         r#"{"type":"__proto__"}"#,
-        r#"{"type":"join","room":{"kind":"code","code":"X"}}"#,
+        r#"{"type":"join","room":{"kind":"later","code":"X"}}"#,
         r#"{"type":"join","room":{"kind":"__proto__"}}"#,
         r#"{"type":"join","room":{"kind":""}}"#,
         r#"{"type":"join","room":{"kind":"203.0.113.7"}}"#,

@@ -24,6 +24,7 @@ use tabferry_protocol::limits::{
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::name::cut_to_bytes;
+use tabferry_protocol::room::{GroupCode, Nameplate, PairTag};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -240,7 +241,19 @@ fn signal() -> impl Strategy<Value = Signal> {
 }
 
 fn room() -> impl Strategy<Value = Room> {
-    prop_oneof![Just(Room::Nearby), Just(Room::Unknown)]
+    prop_oneof![
+        Just(Room::Nearby),
+        any::<u32>().prop_map(|bits| Room::Code {
+            nameplate: Nameplate::from_bits(bits)
+        }),
+        any::<u64>().prop_map(|bits| Room::Group {
+            name: GroupCode::from_bits(bits)
+        }),
+        any::<[u8; 16]>().prop_map(|bytes| Room::Pair {
+            tag: PairTag::from_bytes(bytes)
+        }),
+        Just(Room::Unknown),
+    ]
 }
 
 fn peer() -> impl Strategy<Value = Peer> {

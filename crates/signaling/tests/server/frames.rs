@@ -25,7 +25,7 @@ async fn unknown_kinds_are_unsupported_and_the_socket_goes_on() {
     for text in [
         r#"{"type":"relay"}"#,
         r#"{"type":"join","room":{"kind":"__proto__"}}"#,
-        r#"{"type":"join","room":{"kind":"code","code":"ABCD"}}"#,
+        r#"{"type":"join","room":{"kind":"later","code":"ABCD"}}"#,
     ] {
         client.send_raw(Message::text(text)).await;
         client.expect_error(SignalingCode::Unsupported).await;
