@@ -8,13 +8,13 @@ use tabferry_protocol::limits::{
     CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
     PROPOSAL_RETRIES, SESSIONS,
 };
-use tabferry_protocol::signaling::{Peer, ServerMessage, Signal, SignalBody, SignalingCode};
+use tabferry_protocol::signaling::{ServerMessage, Signal, SignalBody, SignalingCode};
 use tabferry_protocol::version::Versions;
 
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::io::{ConnectionKey, ConnectionState, Output, Time};
-use crate::presence::view;
+use crate::presence::{Peer, view};
 use crate::session::{Session, SessionKey};
 use crate::transfer::Transfer;
 
@@ -23,17 +23,29 @@ const KNOWN_DEVICES: usize = 256;
 
 impl Engine {
     pub(crate) fn handle_signaling_received(&mut self, text: &str) {
+        let Some(settings) = &self.settings else {
+            return;
+        };
         let was_online = self.signaling.is_online();
         let message = self
             .signaling
-            .handle_received(self.now, text, &mut self.out);
+            .handle_received(self.now, text, settings, &mut self.out);
         self.forget_presence_if_lost(was_online);
         match message {
-            Some(ServerMessage::Joined { peers, .. }) => {
-                peers.iter().for_each(|peer| self.meet(peer))
+            Some(ServerMessage::Joined { peers, .. }) => peers
+                .into_iter()
+                .filter_map(Peer::with_card)
+                .for_each(|peer| self.meet(&peer)),
+            Some(ServerMessage::PeerJoined { peer, .. }) => {
+                if let Some(peer) = Peer::with_card(peer) {
+                    self.meet(&peer);
+                }
             }
-            Some(ServerMessage::PeerJoined { peer, .. }) => self.meet(&peer),
-            Some(ServerMessage::PeerUpdated { peer }) => self.update_peer(peer),
+            Some(ServerMessage::PeerUpdated { peer }) => {
+                if let Some(peer) = Peer::with_card(peer) {
+                    self.update_peer(peer);
+                }
+            }
             Some(ServerMessage::PeerLeft { peer, .. }) => self.part(peer),
             Some(ServerMessage::Signal { from, signal }) => self.handle_signal(from, signal),
             Some(ServerMessage::Error {

@@ -98,7 +98,6 @@ impl Signaling {
         if matches!(self.state, State::Opening { .. }) {
             let hello = ClientHello {
                 versions: Versions::spoken(),
-                device: settings.device.clone(),
                 endpoint: settings.endpoint,
                 capabilities: Vec::new(),
             };
@@ -111,6 +110,7 @@ impl Signaling {
         &mut self,
         now: Time,
         text: &str,
+        settings: &Settings,
         out: &mut Outbox,
     ) -> Option<ServerMessage> {
         let Ok(message) = ServerMessage::decode(text) else {
@@ -119,7 +119,7 @@ impl Signaling {
         };
         match (self.state, message) {
             (State::Opening { .. }, ServerMessage::Welcome(welcome)) => {
-                self.welcome(now, welcome, out);
+                self.welcome(now, welcome, settings, out);
                 None
             }
             (
@@ -147,7 +147,7 @@ impl Signaling {
         }
     }
 
-    fn welcome(&mut self, now: Time, welcome: Welcome, out: &mut Outbox) {
+    fn welcome(&mut self, now: Time, welcome: Welcome, settings: &Settings, out: &mut Outbox) {
         if !SPOKEN.contains(&welcome.version) {
             self.give_up(now, SignalingProblem::Incompatible, out);
             return;
@@ -156,7 +156,11 @@ impl Signaling {
         self.state = State::Online;
         self.attempts = 0;
         self.problem = None;
-        send(&ClientMessage::Join { room: Room::Nearby }, out);
+        let join = ClientMessage::Join {
+            room: Room::Nearby,
+            device: Some(settings.device.clone()),
+        };
+        send(&join, out);
         out.changed();
     }
 

@@ -50,7 +50,7 @@ fn connecting() -> (Engine, ConnectionKey) {
         room: Room::Nearby,
         peers: vec![Peer {
             id: PeerId::from_bytes([2; 16]),
-            device: card(2),
+            device: Some(card(2)),
             endpoint: EndpointKind::Browser,
         }],
     };

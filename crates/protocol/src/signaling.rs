@@ -25,6 +25,9 @@ pub enum ClientMessage {
     Join {
         /// Which.
         room: Room,
+        /// Our card, as shown to this room: needed where [`Room::shows_cards`], and nowhere else allowed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceCard>,
     },
     /// Leave a room.
     Leave {
@@ -38,7 +41,7 @@ pub enum ClientMessage {
         /// What.
         signal: Signal,
     },
-    /// Our card has changed.
+    /// Our card has changed, in every room that shows it.
     Update {
         /// The new card.
         device: DeviceCard,
@@ -53,9 +56,7 @@ pub enum ClientMessage {
 pub struct ClientHello {
     /// What the client speaks.
     pub versions: Versions,
-    /// Its device, as shown to the rooms it joins.
-    pub device: DeviceCard,
-    /// Through what the device is present.
+    /// Through what its device is present.
     pub endpoint: EndpointKind,
     /// Optional abilities; unknown ones are ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -166,13 +167,25 @@ pub enum Room {
     Unknown,
 }
 
+impl Room {
+    /// Whether its members see each other's cards. Where they meet by a secret they don't: the server should not learn
+    /// which device has which secret.
+    pub fn shows_cards(self) -> bool {
+        match self {
+            Self::Nearby | Self::Group { .. } => true,
+            Self::Code { .. } | Self::Pair { .. } | Self::Unknown => false,
+        }
+    }
+}
+
 /// A member of a room. Its card is a hint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     /// Its id.
     pub id: PeerId,
-    /// Its device.
-    pub device: DeviceCard,
+    /// Its device, in a room that shows cards. In the others the two ends tell each other once they are alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceCard>,
     /// Through what the device is present.
     pub endpoint: EndpointKind,
 }

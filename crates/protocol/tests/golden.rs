@@ -585,7 +585,6 @@ fn client_messages() {
     let hello = |capabilities: Vec<String>| {
         ClientMessage::Hello(ClientHello {
             versions: Versions::spoken(),
-            device: device(),
             endpoint: EndpointKind::Native,
             capabilities,
         })
@@ -596,11 +595,27 @@ fn client_messages() {
             "hello-with-capabilities",
             hello(vec!["one".to_owned(), "two".to_owned()]),
         ),
-        ("join", ClientMessage::Join { room: Room::Nearby }),
+        (
+            "join",
+            ClientMessage::Join {
+                room: Room::Nearby,
+                device: Some(device()),
+            },
+        ),
+        (
+            "join-without-card",
+            ClientMessage::Join {
+                room: Room::Pair {
+                    tag: PairTag::from_bytes(*b"tag-of-a-pair-17"),
+                },
+                device: None,
+            },
+        ),
         (
             "join-unknown-room",
             ClientMessage::Join {
                 room: Room::Unknown,
+                device: None,
             },
         ),
         ("leave", ClientMessage::Leave { room: Room::Nearby }),
@@ -634,8 +649,15 @@ fn client_messages() {
 fn server_messages() {
     let peer = || Peer {
         id: peer_id(),
-        device: device(),
+        device: Some(device()),
         endpoint: EndpointKind::Page,
+    };
+    let unnamed = || Peer {
+        device: None,
+        ..peer()
+    };
+    let pair = Room::Pair {
+        tag: PairTag::from_bytes(*b"tag-of-a-pair-17"),
     };
     let room = Room::Nearby;
     let mut samples = vec![
@@ -676,6 +698,13 @@ fn server_messages() {
             },
         ),
         (
+            "joined-without-cards",
+            ServerMessage::Joined {
+                room: pair,
+                peers: vec![unnamed()],
+            },
+        ),
+        (
             "joined-empty-room",
             ServerMessage::Joined {
                 room,
@@ -685,6 +714,13 @@ fn server_messages() {
         (
             "peer-joined",
             ServerMessage::PeerJoined { room, peer: peer() },
+        ),
+        (
+            "peer-joined-without-card",
+            ServerMessage::PeerJoined {
+                room: pair,
+                peer: unnamed(),
+            },
         ),
         ("peer-updated", ServerMessage::PeerUpdated { peer: peer() }),
         (

@@ -64,7 +64,15 @@ pub struct Rooms {
     ice_servers: Vec<IceServer>,
     peers: HashMap<PeerId, Member>,
     /// Rooms that someone is in, with their members in order of arrival.
-    rooms: HashMap<RoomKey, Vec<PeerId>>,
+    rooms: HashMap<RoomKey, Vec<Place>>,
+}
+
+/// A member's place in one room.
+#[derive(Debug)]
+struct Place {
+    peer: PeerId,
+    /// The card it shows there, if the room shows cards.
+    card: Option<DeviceCard>,
 }
 
 /// A room as the server knows it: unlike [`Room`], which a client names, it says whose nearby room.
@@ -86,18 +94,12 @@ impl RoomKey {
 struct Member {
     /// Where it comes from.
     address: IpAddr,
-    /// What it said of itself; `None` before its hello.
-    profile: Option<Profile>,
+    /// Through what its device is present; `None` before its hello.
+    endpoint: Option<EndpointKind>,
     /// The rooms it is in: at most [`ROOMS_PER_PEER`].
     rooms: Vec<RoomKey>,
     messages: Bucket,
     refusals: Bucket,
-}
-
-#[derive(Debug)]
-struct Profile {
-    device: DeviceCard,
-    endpoint: EndpointKind,
 }
 
 impl Rooms {
@@ -118,7 +120,7 @@ impl Rooms {
         }
         let member = Member {
             address,
-            profile: None,
+            endpoint: None,
             rooms: Vec::new(),
             messages: Bucket::full(now),
             refusals: Bucket::full(now),
@@ -140,7 +142,7 @@ impl Rooms {
             };
             return self.refuse(now, id, SignalingCode::RateLimited, to);
         }
-        let greeted = member.profile.is_some();
+        let greeted = member.endpoint.is_some();
         match incoming {
             Incoming::Empty => Vec::new(),
             Incoming::Invalid => self.refuse(now, id, SignalingCode::InvalidMessage, None),
@@ -154,8 +156,11 @@ impl Rooms {
             Incoming::Message(_) if !greeted => {
                 self.refuse(now, id, SignalingCode::OutOfOrder, None)
             }
-            Incoming::Message(ClientMessage::Join { room }) => match self.key(id, room) {
-                Some(key) => self.enter(id, key),
+            Incoming::Message(ClientMessage::Join { room, device }) => match self.key(id, room) {
+                Some(_) if room.shows_cards() != device.is_some() => {
+                    self.refuse(now, id, SignalingCode::InvalidMessage, None)
+                }
+                Some(key) => self.enter(id, key, device),
                 None => answer(id, SignalingCode::Unsupported, None),
             },
             Incoming::Message(ClientMessage::Leave { room }) => match self.key(id, room) {
@@ -171,7 +176,7 @@ impl Rooms {
     pub fn has_greeted(&self, id: PeerId) -> bool {
         self.peers
             .get(&id)
-            .is_some_and(|member| member.profile.is_some())
+            .is_some_and(|member| member.endpoint.is_some())
     }
 
     /// A peer's socket is gone.
@@ -220,10 +225,7 @@ impl Rooms {
         let Some(member) = self.peers.get_mut(&id) else {
             return Vec::new();
         };
-        member.profile = Some(Profile {
-            device: hello.device,
-            endpoint: hello.endpoint,
-        });
+        member.endpoint = Some(hello.endpoint);
         let welcome = Welcome {
             version,
             peer: id,
@@ -248,12 +250,11 @@ impl Rooms {
     }
 
     /// Puts a peer into a room. Who is there already just hears again who else is.
-    fn enter(&mut self, id: PeerId, key: RoomKey) -> Vec<Action> {
+    fn enter(&mut self, id: PeerId, key: RoomKey, card: Option<DeviceCard>) -> Vec<Action> {
         let Some(member) = self.peers.get_mut(&id) else {
             return Vec::new();
         };
         let present = self.rooms.get(&key).map_or(&[][..], Vec::as_slice);
-        let others: Vec<_> = present.iter().copied().filter(|peer| *peer != id).collect();
         let news = !member.rooms.contains(&key);
         if news {
             if member.rooms.len() >= ROOMS_PER_PEER {
@@ -263,20 +264,38 @@ impl Rooms {
                 return answer(id, SignalingCode::RoomFull, None);
             }
             member.rooms.push(key);
-            self.rooms.entry(key).or_default().push(id);
+            let place = Place { peer: id, card };
+            self.rooms.entry(key).or_default().push(place);
         }
         let room = key.room();
         let mut actions = vec![Action::Send {
             to: vec![id],
             message: ServerMessage::Joined {
                 room,
-                peers: others.iter().filter_map(|peer| self.peer(*peer)).collect(),
+                peers: self
+                    .places(key)
+                    .filter(|place| place.peer != id)
+                    .filter_map(|place| self.peer(place))
+                    .collect(),
             },
         }];
-        if let Some(peer) = self.peer(id).filter(|_| news) {
+        let place = self.places(key).find(|place| place.peer == id);
+        if let Some(peer) = place.and_then(|place| self.peer(place)).filter(|_| news) {
+            let others = self.others(id, key);
             actions.extend(send(others, ServerMessage::PeerJoined { room, peer }));
         }
         actions
+    }
+
+    /// Who is in a room, in order of arrival.
+    fn places(&self, key: RoomKey) -> impl Iterator<Item = &Place> {
+        self.rooms.get(&key).into_iter().flatten()
+    }
+
+    /// Who else is in a room.
+    fn others(&self, id: PeerId, key: RoomKey) -> Vec<PeerId> {
+        let peers = self.places(key).map(|place| place.peer);
+        peers.filter(|peer| *peer != id).collect()
     }
 
     /// Takes a peer out of a room. It is no mistake to leave a room that one is not in.
@@ -296,8 +315,8 @@ impl Rooms {
         let Some(members) = self.rooms.get_mut(&key) else {
             return Vec::new();
         };
-        members.retain(|peer| *peer != id);
-        let others = members.clone();
+        members.retain(|place| place.peer != id);
+        let others: Vec<_> = members.iter().map(|place| place.peer).collect();
         if others.is_empty() {
             self.rooms.remove(&key);
         }
@@ -327,36 +346,42 @@ impl Rooms {
         }
     }
 
+    /// Changes a peer's card wherever it shows one, and nowhere else: the others there need not learn that it has one.
     fn update(&mut self, id: PeerId, device: DeviceCard) -> Vec<Action> {
-        let Some(member) = self.peers.get_mut(&id) else {
+        let Some(member) = self.peers.get(&id) else {
             return Vec::new();
         };
-        if let Some(profile) = &mut member.profile {
-            profile.device = device;
+        let Some(endpoint) = member.endpoint else {
+            return Vec::new();
+        };
+        let mut others = Vec::new();
+        for key in &member.rooms {
+            let Some(places) = self.rooms.get_mut(key) else {
+                continue;
+            };
+            let own = places.iter_mut().find(|place| place.peer == id);
+            if let Some(card) = own.and_then(|place| place.card.as_mut()) {
+                card.clone_from(&device);
+                others.extend(places.iter().map(|place| place.peer));
+            }
         }
-        let mut others: Vec<_> = member
-            .rooms
-            .iter()
-            .filter_map(|key| self.rooms.get(key))
-            .flatten()
-            .copied()
-            .filter(|peer| *peer != id)
-            .collect();
+        others.retain(|peer| *peer != id);
         others.sort_unstable();
         others.dedup();
-        match self.peer(id) {
-            Some(peer) => send(others, ServerMessage::PeerUpdated { peer }),
-            None => Vec::new(),
-        }
+        let peer = Peer {
+            id,
+            device: Some(device),
+            endpoint,
+        };
+        send(others, ServerMessage::PeerUpdated { peer })
     }
 
-    /// A peer as others see it.
-    fn peer(&self, id: PeerId) -> Option<Peer> {
-        let profile = self.peers.get(&id)?.profile.as_ref()?;
+    /// A peer as others see it in a room.
+    fn peer(&self, place: &Place) -> Option<Peer> {
         Some(Peer {
-            id,
-            device: profile.device.clone(),
-            endpoint: profile.endpoint,
+            id: place.peer,
+            device: place.card.clone(),
+            endpoint: self.peers.get(&place.peer)?.endpoint?,
         })
     }
 

@@ -42,14 +42,25 @@ fn card(name: &str) -> DeviceCard {
 fn hello(versions: &[u16]) -> ClientMessage {
     ClientMessage::Hello(ClientHello {
         versions: Versions::try_from(versions.to_vec()).unwrap(),
-        device: card("Device"),
         endpoint: EndpointKind::Browser,
         capabilities: Vec::new(),
     })
 }
 
 fn join() -> ClientMessage {
-    ClientMessage::Join { room: Room::Nearby }
+    ClientMessage::Join {
+        room: Room::Nearby,
+        device: Some(card("Device")),
+    }
+}
+
+/// A peer as others see it where cards are shown.
+fn peer(n: u8, name: &str) -> Peer {
+    Peer {
+        id: id(n),
+        device: Some(card(name)),
+        endpoint: EndpointKind::Browser,
+    }
 }
 
 fn leave() -> ClientMessage {
@@ -168,8 +179,8 @@ fn members_of_a_room_see_each_other_come_change_and_go() {
     let mut rooms = rooms();
     joined(&mut rooms, [1, 2], HOME);
     greeted(&mut rooms, [3], HOME);
-    let both = [id(1), id(2)].map(|peer| rooms.peer(peer).unwrap());
-    let third = rooms.peer(id(3)).unwrap();
+    let both = [1, 2].map(|n| peer(n, "Device"));
+    let third = peer(3, "Device");
     let room = Room::Nearby;
     let newcomer = ServerMessage::PeerJoined { room, peer: third };
     let present = ServerMessage::Joined {
@@ -195,10 +206,14 @@ fn members_of_a_room_see_each_other_come_change_and_go() {
         },
     );
     let update = ServerMessage::PeerUpdated {
-        peer: rooms.peer(id(3)).unwrap(),
+        peer: peer(3, "New name"),
     };
     assert_eq!(heard(&updated), [(id(1), update.clone()), (id(2), update)]);
-    assert_eq!(rooms.peer(id(3)).unwrap().device, card("New name"));
+    let present = ServerMessage::Joined {
+        room,
+        peers: vec![peer(1, "Device"), peer(3, "New name")],
+    };
+    assert_eq!(heard(&say(&mut rooms, id(2), join())), [(id(2), present)]);
 
     let left = |peer| ServerMessage::PeerLeft { room, peer };
     assert_eq!(
@@ -274,13 +289,50 @@ fn kinds_of_newer_versions_are_unsupported_and_do_no_harm() {
 }
 
 #[test]
+fn a_card_is_needed_where_cards_are_shown() {
+    let mut rooms = rooms();
+    greeted(&mut rooms, [1], HOME);
+    let without = ClientMessage::Join {
+        room: Room::Nearby,
+        device: None,
+    };
+    assert_eq!(
+        say(&mut rooms, id(1), without),
+        refused(1, SignalingCode::InvalidMessage)
+    );
+    assert_eq!(rooms.rooms(), 0);
+}
+
+#[test]
+fn a_card_changes_only_where_one_is_shown() {
+    let mut rooms = rooms();
+    greeted(&mut rooms, [1], HOME);
+    let update = || ClientMessage::Update {
+        device: card("Early"),
+    };
+    assert_eq!(say(&mut rooms, id(1), update()), []);
+    // What was said in no room is not kept for later ones.
+    say(&mut rooms, id(1), join());
+    greeted(&mut rooms, [2], HOME);
+    let present = ServerMessage::Joined {
+        room: Room::Nearby,
+        peers: vec![peer(1, "Device")],
+    };
+    assert_eq!(heard(&say(&mut rooms, id(2), join()))[0].1, present);
+}
+
+#[test]
 fn a_client_cannot_say_whose_nearby_room_it_means() {
     let mut rooms = rooms();
     joined(&mut rooms, [1], HOME);
     greeted(&mut rooms, [2], ELSEWHERE);
     let text =
-        r#"{"type":"join","room":{"kind":"nearby","address":"203.0.113.7","key":"203.0.113.7"}}"#;
-    let answer = say(&mut rooms, id(2), ClientMessage::decode(text).unwrap());
+        r#"{"type":"join","room":{"kind":"nearby","address":"203.0.113.7","key":"203.0.113.7"}"#;
+    let text = format!(
+        r#"{text},"device":{}}}"#,
+        serde_json::to_string(&card("Device")).unwrap()
+    );
+    let answer = say(&mut rooms, id(2), ClientMessage::decode(&text).unwrap());
     let alone = ServerMessage::Joined {
         room: Room::Nearby,
         peers: Vec::new(),
@@ -313,11 +365,11 @@ fn a_peer_is_in_so_many_rooms_and_no_more() {
     greeted(&mut rooms, [1], HOME);
     let key = |n: u64| RoomKey::Nearby(NearbyKey::V6(n));
     for n in 0..8 {
-        assert_eq!(heard(&rooms.enter(id(1), key(n))).len(), 1);
+        assert_eq!(heard(&rooms.enter(id(1), key(n), None)).len(), 1);
     }
     assert_eq!(rooms.peers[&id(1)].rooms.len(), ROOMS_PER_PEER);
     assert_eq!(
-        rooms.enter(id(1), key(8)),
+        rooms.enter(id(1), key(8), None),
         refused(1, SignalingCode::RateLimited)
     );
     assert_eq!(rooms.rooms(), ROOMS_PER_PEER);

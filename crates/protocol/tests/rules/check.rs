@@ -65,7 +65,6 @@ pub(crate) fn client_message(text: &str) {
     match &message {
         ClientMessage::Hello(hello) => {
             versions(&hello.versions);
-            device(&hello.device);
             assert!(hello.capabilities.len() <= CAPABILITIES);
             assert!(
                 hello
@@ -74,7 +73,10 @@ pub(crate) fn client_message(text: &str) {
                     .all(|name| name.len() <= CAPABILITY_BYTES)
             );
         }
-        ClientMessage::Update { device: card } => device(card),
+        ClientMessage::Update { device: card }
+        | ClientMessage::Join {
+            device: Some(card), ..
+        } => device(card),
         ClientMessage::Signal { to, signal: inner } => {
             signal(inner);
             let passed_on = ServerMessage::Signal {
@@ -85,7 +87,9 @@ pub(crate) fn client_message(text: &str) {
             assert!(encoded.len() <= SIGNALING_MESSAGE_BYTES);
             assert_eq!(ServerMessage::decode(&encoded), Ok(passed_on));
         }
-        ClientMessage::Join { .. } | ClientMessage::Leave { .. } | ClientMessage::Unknown => {}
+        ClientMessage::Join { device: None, .. }
+        | ClientMessage::Leave { .. }
+        | ClientMessage::Unknown => {}
     }
     assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));
 }
@@ -115,7 +119,9 @@ pub(crate) fn server_message(text: &str) {
 }
 
 fn peer(peer: &Peer) {
-    device(&peer.device);
+    if let Some(card) = &peer.device {
+        device(card);
+    }
 }
 
 fn versions(versions: &Versions) {

@@ -195,7 +195,7 @@ fn capabilities() {
     let hello = |count: usize, length: usize| {
         let capabilities = vec!["c".repeat(length); count];
         let message = json!({
-            "type": "hello", "versions": [1], "device": device("n"), "endpoint": "browser",
+            "type": "hello", "versions": [1], "endpoint": "browser",
             "capabilities": capabilities,
         });
         ClientMessage::decode(&message.to_string())

@@ -257,7 +257,7 @@ fn room() -> impl Strategy<Value = Room> {
 }
 
 fn peer() -> impl Strategy<Value = Peer> {
-    (peer_id(), device(), endpoint()).prop_map(|(id, device, endpoint)| Peer {
+    (peer_id(), option::of(device()), endpoint()).prop_map(|(id, device, endpoint)| Peer {
         id,
         device,
         endpoint,
@@ -267,17 +267,15 @@ fn peer() -> impl Strategy<Value = Peer> {
 pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
     let capabilities = vec(text(CAPABILITY_BYTES), 0..=CAPABILITIES);
     prop_oneof![
-        (versions(), device(), endpoint(), capabilities).prop_map(
-            |(versions, device, endpoint, capabilities)| {
-                ClientMessage::Hello(ClientHello {
-                    versions,
-                    device,
-                    endpoint,
-                    capabilities,
-                })
-            }
-        ),
-        room().prop_map(|room| ClientMessage::Join { room }),
+        (versions(), endpoint(), capabilities).prop_map(|(versions, endpoint, capabilities)| {
+            ClientMessage::Hello(ClientHello {
+                versions,
+                endpoint,
+                capabilities,
+            })
+        }),
+        (room(), option::of(device()))
+            .prop_map(|(room, device)| ClientMessage::Join { room, device }),
         room().prop_map(|room| ClientMessage::Leave { room }),
         (peer_id(), signal()).prop_map(|(to, signal)| ClientMessage::Signal { to, signal }),
         device().prop_map(|device| ClientMessage::Update { device }),

@@ -166,7 +166,8 @@ fn an_unknown_room_is_read_as_unknown() {
         assert_eq!(
             ClientMessage::decode(&join),
             Ok(ClientMessage::Join {
-                room: Room::Unknown
+                room: Room::Unknown,
+                device: None,
             })
         );
     }
@@ -271,6 +272,8 @@ fn a_known_kind_that_is_broken_is_no_unknown_kind() {
         r#"{"type":"join"}"#,
         r#"{"type":"join","room":"nearby"}"#,
         r#"{"type":"join","room":{}}"#,
+        r#"{"type":"join","room":{"kind":"nearby"},"device":{}}"#,
+        r#"{"type":"join","room":{"kind":"nearby"},"device":"Desk"}"#,
         r#"{"type":"update","device":null}"#,
         r#"{"type":"signal","to":"x","signal":{}}"#,
         "null",

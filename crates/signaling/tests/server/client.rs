@@ -144,6 +144,7 @@ pub(crate) fn trust_loopback(config: &mut Config) {
 pub(crate) struct Client<S = TcpStream> {
     pub(crate) socket: WebSocketStream<S>,
     pub(crate) id: Option<PeerId>,
+    pub(crate) name: String,
 }
 
 pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
@@ -154,7 +155,7 @@ pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     let (socket, _) = timeout(PATIENCE, tokio_tungstenite::client_async(request, stream))
         .await
         .unwrap()?;
-    Ok(Client { socket, id: None })
+    Ok(Client::new(socket))
 }
 
 pub(crate) fn request(headers: &[(&'static str, &str)]) -> Request {
@@ -167,17 +168,27 @@ pub(crate) fn request(headers: &[(&'static str, &str)]) -> Request {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) fn new(socket: WebSocketStream<S>) -> Self {
+        Self {
+            socket,
+            id: None,
+            name: String::new(),
+        }
+    }
+
+    /// Says hello, and remembers under which name to join rooms.
     pub(crate) async fn greet(&mut self, name: &str) {
-        self.send(&hello(name, &[1])).await;
+        self.name = name.to_owned();
+        self.send(&hello(&[1])).await;
         match self.next().await {
             ServerMessage::Welcome(welcome) => self.id = Some(welcome.peer),
             other => panic!("welcome expected, {other:?} received"),
         }
     }
 
-    /// Joins the nearby room; returns who is there.
+    /// Joins the nearby room under the name that it said; returns who is there.
     pub(crate) async fn join(&mut self) -> Vec<Peer> {
-        self.send(&join()).await;
+        self.send(&join(&self.name)).await;
         match self.next().await {
             ServerMessage::Joined { peers, .. } => peers,
             other => panic!("joined expected, {other:?} received"),
@@ -236,10 +247,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 }
 
-pub(crate) fn hello(name: &str, versions: &[u16]) -> ClientMessage {
+pub(crate) fn hello(versions: &[u16]) -> ClientMessage {
     ClientMessage::Hello(ClientHello {
         versions: Versions::try_from(versions.to_vec()).unwrap(),
-        device: card(name),
         endpoint: EndpointKind::Browser,
         capabilities: Vec::new(),
     })
@@ -252,8 +262,11 @@ pub(crate) fn card(name: &str) -> tabferry_protocol::card::DeviceCard {
     .unwrap()
 }
 
-pub(crate) fn join() -> ClientMessage {
-    ClientMessage::Join { room: Room::Nearby }
+pub(crate) fn join(name: &str) -> ClientMessage {
+    ClientMessage::Join {
+        room: Room::Nearby,
+        device: Some(card(name)),
+    }
 }
 
 pub(crate) fn offer(sdp: impl Into<String>) -> Signal {

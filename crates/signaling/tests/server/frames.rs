@@ -13,7 +13,7 @@ use crate::client::{TestServer, hello, join, signal_to};
 async fn no_common_version_is_said_then_closed() {
     let server = TestServer::start();
     let mut client = server.connect().await;
-    client.send(&hello("Desk", &[2, 65535])).await;
+    client.send(&hello(&[2, 65535])).await;
     client.expect_error(SignalingCode::Incompatible).await;
     assert_eq!(client.closed().await, (1008, "incompatible".to_owned()));
 }
@@ -51,7 +51,7 @@ async fn garbage_is_answered_and_after_too_much_of_it_closed() {
         Message::text("[".repeat(SIGNALING_MESSAGE_BYTES)),
         Message::text(long_sdp),
         Message::binary(&b"\x00\xff"[..]),
-        Message::binary(join().encode().into_bytes()),
+        Message::binary(join("Desk").encode().into_bytes()),
         Message::text("null"),
         Message::text("\u{0}"),
         Message::text("1e999"),
@@ -74,10 +74,10 @@ async fn garbage_is_answered_and_after_too_much_of_it_closed() {
 async fn messages_out_of_order_are_refused() {
     let server = TestServer::start();
     let mut client = server.connect().await;
-    client.send(&join()).await;
+    client.send(&join("Desk")).await;
     client.expect_error(SignalingCode::OutOfOrder).await;
     client.greet("Desk").await;
-    client.send(&hello("Desk", &[1])).await;
+    client.send(&hello(&[1])).await;
     client.expect_error(SignalingCode::OutOfOrder).await;
 }
 
@@ -85,7 +85,8 @@ async fn messages_out_of_order_are_refused() {
 async fn the_longest_message_passes_and_a_longer_one_closes() {
     let server = TestServer::start();
     let mut client = server.greeted("Desk").await;
-    let mut longest = r#"{"type":"join","room":{"kind":"nearby"},"padding":""#.to_owned();
+    let join = join("Desk").encode();
+    let mut longest = format!(r#"{},"padding":""#, join.strip_suffix('}').unwrap());
     let padding = SIGNALING_MESSAGE_BYTES - longest.len() - 2;
     write!(longest, "{:x>padding$}\"}}", "").unwrap();
     assert_eq!(longest.len(), SIGNALING_MESSAGE_BYTES);

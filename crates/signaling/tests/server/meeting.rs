@@ -15,7 +15,7 @@ async fn welcome_says_who_and_where_one_is() {
     let announced = server_entry.clone();
     let server = TestServer::with(|config| config.ice_servers.push(announced));
     let mut client = server.connect().await;
-    client.send(&hello("Desk", &[1])).await;
+    client.send(&hello(&[1])).await;
     let ServerMessage::Welcome(welcome) = client.next().await else {
         panic!("no welcome");
     };
@@ -33,21 +33,21 @@ async fn peers_see_each_other_come_change_and_go() {
     let mut phone = server.greeted("Phone").await;
     let present = phone.join().await;
     assert_eq!(present.len(), 1);
-    assert_eq!(present[0].device.name.as_str(), "Desk");
+    assert_eq!(present[0].device, Some(card("Desk")));
     assert_eq!(Some(present[0].id), desk.id);
 
     let ServerMessage::PeerJoined { room, peer } = desk.next().await else {
         panic!("the newcomer was not announced");
     };
     assert_eq!((room, Some(peer.id)), (Room::Nearby, phone.id));
-    assert_eq!(peer.device.name.as_str(), "Phone");
+    assert_eq!(peer.device, Some(card("Phone")));
 
     let device = card("New phone");
     phone.send(&ClientMessage::Update { device }).await;
     let ServerMessage::PeerUpdated { peer } = desk.next().await else {
         panic!("the new name was not announced");
     };
-    assert_eq!(peer.device.name.as_str(), "New phone");
+    assert_eq!(peer.device, Some(card("New phone")));
 
     let left = ServerMessage::PeerLeft {
         room: Room::Nearby,

@@ -90,7 +90,7 @@ async fn a_trusted_proxy_says_where_clients_are() {
             .join()
             .await
             .into_iter()
-            .map(|peer| peer.device.name.as_str().to_owned())
+            .map(|peer| peer.device.unwrap().name.as_str().to_owned())
             .filter(|name| name != "Visitor")
             .collect();
         assert_eq!(names, [room], "{headers:?}");
