@@ -10,6 +10,7 @@ mod hub;
 mod metrics;
 pub mod origin;
 pub mod outbox;
+mod per_source;
 pub mod proxy;
 pub mod rooms;
 pub mod server;

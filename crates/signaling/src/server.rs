@@ -143,8 +143,7 @@ struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let now = Instant::now().into_std();
-        lock(&self.shared.sources).close(now, self.address);
+        lock(&self.shared.sources).close(self.address);
     }
 }
 
