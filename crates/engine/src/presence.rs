@@ -55,6 +55,11 @@ impl Presence {
         self.peers.remove(&peer);
     }
 
+    /// Everyone who is there.
+    pub(crate) fn ids(&self) -> Vec<PeerId> {
+        self.peers.values().map(|(_, peer)| peer.id).collect()
+    }
+
     pub(crate) fn get(&self, peer: PeerId) -> Option<&Peer> {
         self.peers.get(&peer).map(|(_, peer)| peer)
     }

@@ -8,7 +8,7 @@ use tabferry_protocol::limits::{
     CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
     PROPOSAL_RETRIES, SESSIONS,
 };
-use tabferry_protocol::signaling::{ServerMessage, Signal, SignalBody, SignalingCode};
+use tabferry_protocol::signaling::{Room, ServerMessage, Signal, SignalBody, SignalingCode};
 use tabferry_protocol::version::Versions;
 
 use crate::connection::Connection;
@@ -47,10 +47,17 @@ impl Engine {
                 }
             }
             Some(ServerMessage::PeerLeft { peer, .. }) => self.part(peer),
+            // No other room is joined: whoever is known is known from here.
+            Some(ServerMessage::RoomClosed { room: Room::Nearby }) => self
+                .presence
+                .ids()
+                .into_iter()
+                .for_each(|peer| self.part(peer)),
             Some(ServerMessage::Signal { from, signal }) => self.handle_signal(from, signal),
             Some(ServerMessage::Error {
                 code: SignalingCode::PeerNotFound,
                 to: Some(peer),
+                ..
             }) => self.part(peer),
             _ => {}
         }

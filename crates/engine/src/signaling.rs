@@ -136,6 +136,7 @@ impl Signaling {
                 _,
                 ServerMessage::Error {
                     code: SignalingCode::RateLimited | SignalingCode::RoomFull,
+                    room: None | Some(Room::Nearby),
                     ..
                 },
             ) => {

@@ -29,6 +29,11 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         device: Option<DeviceCard>,
     },
+    /// Open a code room, for the guest whom we tell the code.
+    Open {
+        /// Which.
+        nameplate: Nameplate,
+    },
     /// Leave a room.
     Leave {
         /// Which.
@@ -69,7 +74,7 @@ pub struct ClientHello {
 pub enum ServerMessage {
     /// Answer to hello.
     Welcome(Welcome),
-    /// Answer to join: the room and who is there already.
+    /// Answer to join or open: the room and who is there already.
     Joined {
         /// Which room.
         room: Room,
@@ -95,6 +100,11 @@ pub enum ServerMessage {
         /// Who.
         peer: PeerId,
     },
+    /// A room that we were in is no more, and nobody is in it.
+    RoomClosed {
+        /// Which room.
+        room: Room,
+    },
     /// A signal from a peer, whose id the server vouches for.
     Signal {
         /// From whom.
@@ -109,6 +119,9 @@ pub enum ServerMessage {
         /// The peer that a refused signal was for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<PeerId>,
+        /// The room that a refused join or open was for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<Room>,
     },
     /// A kind of a newer version, to be ignored.
     #[serde(other)]
@@ -247,11 +260,15 @@ pub enum SignalingCode {
     Unsupported,
     /// The peer shares no room with the sender, or is gone.
     PeerNotFound,
-    /// The peer's queue is full.
+    /// The peer's queue is full, or a code room has a guest already.
     Busy,
     /// The room is full.
     RoomFull,
-    /// More messages, connections or rooms than allowed.
+    /// The code is open already: choose another one.
+    Taken,
+    /// The code is not open, or not any more.
+    CodeNotFound,
+    /// More messages, connections, rooms or codes than allowed.
     RateLimited,
     /// The server stops; try again.
     ShuttingDown,

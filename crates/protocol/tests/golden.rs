@@ -27,7 +27,7 @@ use tabferry_protocol::id::{
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
-use tabferry_protocol::room::PairTag;
+use tabferry_protocol::room::{Nameplate, PairTag};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -84,6 +84,7 @@ variants!(Entry:
 variants!(ClientMessage:
     Self::Hello(_) => "hello",
     Self::Join { .. } => "join",
+    Self::Open { .. } => "open",
     Self::Leave { .. } => "leave",
     Self::Signal { .. } => "signal",
     Self::Update { .. } => "update",
@@ -95,6 +96,7 @@ variants!(ServerMessage:
     Self::PeerJoined { .. } => "peer-joined",
     Self::PeerUpdated { .. } => "peer-updated",
     Self::PeerLeft { .. } => "peer-left",
+    Self::RoomClosed { .. } => "room-closed",
     Self::Signal { .. } => "signal",
     Self::Error { .. } => "error",
     Self::Unknown => "unknown",
@@ -180,6 +182,8 @@ variants!(SignalingCode:
     Self::PeerNotFound => "peer-not-found",
     Self::Busy => "busy",
     Self::RoomFull => "room-full",
+    Self::Taken => "taken",
+    Self::CodeNotFound => "code-not-found",
     Self::RateLimited => "rate-limited",
     Self::ShuttingDown => "shutting-down",
     Self::Unknown => "unknown",
@@ -317,6 +321,14 @@ fn device_id() -> DeviceId {
 
 fn peer_id() -> PeerId {
     PeerId::from_bytes(*b"peers-of-goldens")
+}
+
+fn nameplate() -> Nameplate {
+    "7K3M".parse().expect("a nameplate")
+}
+
+fn tag() -> PairTag {
+    PairTag::from_bytes(*b"tag-of-a-pair-17")
 }
 
 fn device() -> DeviceCard {
@@ -605,9 +617,7 @@ fn client_messages() {
         (
             "join-without-card",
             ClientMessage::Join {
-                room: Room::Pair {
-                    tag: PairTag::from_bytes(*b"tag-of-a-pair-17"),
-                },
+                room: Room::Pair { tag: tag() },
                 device: None,
             },
         ),
@@ -616,6 +626,12 @@ fn client_messages() {
             ClientMessage::Join {
                 room: Room::Unknown,
                 device: None,
+            },
+        ),
+        (
+            "open",
+            ClientMessage::Open {
+                nameplate: nameplate(),
             },
         ),
         ("leave", ClientMessage::Leave { room: Room::Nearby }),
@@ -656,9 +672,7 @@ fn server_messages() {
         device: None,
         ..peer()
     };
-    let pair = Room::Pair {
-        tag: PairTag::from_bytes(*b"tag-of-a-pair-17"),
-    };
+    let pair = Room::Pair { tag: tag() };
     let room = Room::Nearby;
     let mut samples = vec![
         (
@@ -731,10 +745,19 @@ fn server_messages() {
             },
         ),
         (
+            "room-closed",
+            ServerMessage::RoomClosed {
+                room: Room::Code {
+                    nameplate: nameplate(),
+                },
+            },
+        ),
+        (
             "error",
             ServerMessage::Error {
-                code: SignalingCode::RoomFull,
+                code: SignalingCode::InvalidMessage,
                 to: None,
+                room: None,
             },
         ),
         (
@@ -742,6 +765,17 @@ fn server_messages() {
             ServerMessage::Error {
                 code: SignalingCode::PeerNotFound,
                 to: Some(peer_id()),
+                room: None,
+            },
+        ),
+        (
+            "error-about-a-room",
+            ServerMessage::Error {
+                code: SignalingCode::CodeNotFound,
+                to: None,
+                room: Some(Room::Code {
+                    nameplate: nameplate(),
+                }),
             },
         ),
         ("unknown", ServerMessage::Unknown),
@@ -1060,6 +1094,8 @@ fn closed_sets_of_words() {
             SignalingCode::PeerNotFound,
             SignalingCode::Busy,
             SignalingCode::RoomFull,
+            SignalingCode::Taken,
+            SignalingCode::CodeNotFound,
             SignalingCode::RateLimited,
             SignalingCode::ShuttingDown,
             SignalingCode::Unknown,
@@ -1104,7 +1140,7 @@ fn rooms() -> [(&'static str, Room); 5] {
         (
             "code",
             Room::Code {
-                nameplate: "7K3M".parse().expect("a nameplate"),
+                nameplate: nameplate(),
             },
         ),
         (
@@ -1113,12 +1149,7 @@ fn rooms() -> [(&'static str, Room); 5] {
                 name: "F0RTYB1T".parse().expect("the name of a group"),
             },
         ),
-        (
-            "pair",
-            Room::Pair {
-                tag: PairTag::from_bytes(*b"tag-of-a-pair-17"),
-            },
-        ),
+        ("pair", Room::Pair { tag: tag() }),
         ("unknown", Room::Unknown),
     ]
 }

@@ -2,6 +2,7 @@
 //! so every peer hears of events in one order. Nothing here waits for a socket.
 
 use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -10,6 +11,7 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::signaling::{ClientMessage, IceServer, ServerMessage, SignalingCode};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::codes::CodeQuotas;
 use crate::metrics::Metrics;
 use crate::outbox::{Full, Outbox, QueueLimits};
 use crate::rooms::{Action, Incoming, PeerQuotas, Rooms};
@@ -37,12 +39,13 @@ struct Busy;
 impl Hub {
     pub(crate) fn new(
         quotas: PeerQuotas,
+        codes: CodeQuotas,
         queue: QueueLimits,
         ice_servers: Vec<IceServer>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let state = State {
-            rooms: Rooms::new(quotas, ice_servers),
+            rooms: Rooms::new(quotas, codes, ice_servers),
             outboxes: HashMap::new(),
             stopping: false,
         };
@@ -91,6 +94,7 @@ impl Hub {
                 message: ServerMessage::Error {
                     code: SignalingCode::Busy,
                     to,
+                    room: None,
                 },
             };
             let _ = self.apply(&mut state, vec![busy]);
@@ -104,6 +108,20 @@ impl Hub {
         state.outboxes.remove(&id);
         let actions = state.rooms.disconnect(id);
         let _ = self.apply(&mut state, actions);
+    }
+
+    /// Closes every code room when its time is over, for ever.
+    pub(crate) async fn expire(&self) -> Infallible {
+        loop {
+            let next = {
+                let mut state = self.lock();
+                let now = Instant::now();
+                let actions = state.rooms.expire(now);
+                let _ = self.apply(&mut state, actions);
+                state.rooms.next_expiry(now)
+            };
+            tokio::time::sleep_until(next.into()).await;
+        }
     }
 
     /// Tells everyone that the server stops, now and whoever still comes.

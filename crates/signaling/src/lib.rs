@@ -5,6 +5,7 @@
 pub mod address;
 pub mod bucket;
 pub mod close;
+pub mod codes;
 pub mod config;
 mod hub;
 mod metrics;

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use tabferry_protocol::card::{DeviceCard, EndpointKind};
 use tabferry_protocol::id::PeerId;
-use tabferry_protocol::limits::{ROOM_PEERS, ROOMS_PER_PEER};
+use tabferry_protocol::limits::{PAIR_ROOM_PEERS, ROOM_PEERS, ROOMS_PER_PEER};
+use tabferry_protocol::room::{GroupCode, Nameplate, PairTag};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -16,6 +17,7 @@ use tabferry_protocol::signaling::{
 use crate::address::NearbyKey;
 use crate::bucket::{Bucket, Rate};
 use crate::close::Ending;
+use crate::codes::{CodeQuotas, Codes};
 
 /// What one peer may do.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +67,33 @@ pub struct Rooms {
     peers: HashMap<PeerId, Member>,
     /// Rooms that someone is in, with their members in order of arrival.
     rooms: HashMap<RoomKey, Vec<Place>>,
+    /// What else there is to know of the code rooms among them.
+    codes: Codes,
+    census: Census,
+}
+
+/// How many rooms of each kind someone is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// See [`Room::Nearby`].
+    pub nearby: usize,
+    /// See [`Room::Code`].
+    pub code: usize,
+    /// See [`Room::Group`].
+    pub group: usize,
+    /// See [`Room::Pair`].
+    pub pair: usize,
+}
+
+impl Census {
+    fn of(&mut self, key: RoomKey) -> &mut usize {
+        match key {
+            RoomKey::Nearby(_) => &mut self.nearby,
+            RoomKey::Code(_) => &mut self.code,
+            RoomKey::Group(_) => &mut self.group,
+            RoomKey::Pair(_) => &mut self.pair,
+        }
+    }
 }
 
 /// A member's place in one room.
@@ -79,6 +108,9 @@ struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum RoomKey {
     Nearby(NearbyKey),
+    Code(Nameplate),
+    Group(GroupCode),
+    Pair(PairTag),
 }
 
 impl RoomKey {
@@ -86,6 +118,44 @@ impl RoomKey {
     fn room(self) -> Room {
         match self {
             Self::Nearby(_) => Room::Nearby,
+            Self::Code(nameplate) => Room::Code { nameplate },
+            Self::Group(name) => Room::Group { name },
+            Self::Pair(tag) => Room::Pair { tag },
+        }
+    }
+}
+
+/// What a refused message was about, as its sender is told.
+#[derive(Debug, Clone, Copy, Default)]
+struct About {
+    to: Option<PeerId>,
+    room: Option<Room>,
+}
+
+impl About {
+    fn message(incoming: &Incoming) -> Self {
+        match incoming {
+            Incoming::Message(ClientMessage::Signal { to, .. }) => Self::peer(*to),
+            Incoming::Message(ClientMessage::Join { room, .. }) => Self::room(*room),
+            Incoming::Message(ClientMessage::Open { nameplate }) => Self::room(Room::Code {
+                nameplate: *nameplate,
+            }),
+            _ => Self::default(),
+        }
+    }
+
+    fn peer(to: PeerId) -> Self {
+        Self {
+            to: Some(to),
+            room: None,
+        }
+    }
+
+    fn room(room: Room) -> Self {
+        Self {
+            to: None,
+            // A kind that the server doesn't know it can't name.
+            room: Some(room).filter(|room| *room != Room::Unknown),
         }
     }
 }
@@ -104,12 +174,14 @@ struct Member {
 
 impl Rooms {
     /// No peers yet.
-    pub fn new(quotas: PeerQuotas, ice_servers: Vec<IceServer>) -> Self {
+    pub fn new(quotas: PeerQuotas, codes: CodeQuotas, ice_servers: Vec<IceServer>) -> Self {
         Self {
             quotas,
             ice_servers,
             peers: HashMap::new(),
             rooms: HashMap::new(),
+            codes: Codes::new(codes),
+            census: Census::default(),
         }
     }
 
@@ -131,45 +203,62 @@ impl Rooms {
 
     /// A peer sent something. Unknown peers are ignored: they were closed while it was on its way.
     pub fn receive(&mut self, now: Instant, id: PeerId, incoming: Incoming) -> Vec<Action> {
+        let mut actions = self.expire(now);
+        actions.extend(self.handle(now, id, incoming));
+        actions
+    }
+
+    fn handle(&mut self, now: Instant, id: PeerId, incoming: Incoming) -> Vec<Action> {
         let rate = self.quotas.messages;
         let Some(member) = self.peers.get_mut(&id) else {
             return Vec::new();
         };
+        let about = About::message(&incoming);
         if !member.messages.try_take(now, rate) {
-            let to = match incoming {
-                Incoming::Message(ClientMessage::Signal { to, .. }) => Some(to),
-                _ => None,
-            };
-            return self.refuse(now, id, SignalingCode::RateLimited, to);
+            return self.refuse(now, id, SignalingCode::RateLimited, about);
         }
         let greeted = member.endpoint.is_some();
-        match incoming {
-            Incoming::Empty => Vec::new(),
-            Incoming::Invalid => self.refuse(now, id, SignalingCode::InvalidMessage, None),
-            Incoming::Message(ClientMessage::Unknown) => {
-                answer(id, SignalingCode::Unsupported, None)
+        let message = match incoming {
+            Incoming::Message(message) => message,
+            Incoming::Invalid => {
+                return self.refuse(now, id, SignalingCode::InvalidMessage, about);
             }
-            Incoming::Message(ClientMessage::Hello(hello)) if !greeted => self.greet(id, hello),
-            Incoming::Message(ClientMessage::Hello(_)) => {
-                self.refuse(now, id, SignalingCode::OutOfOrder, None)
-            }
-            Incoming::Message(_) if !greeted => {
-                self.refuse(now, id, SignalingCode::OutOfOrder, None)
-            }
-            Incoming::Message(ClientMessage::Join { room, device }) => match self.key(id, room) {
+            Incoming::Empty => return Vec::new(),
+        };
+        match message {
+            ClientMessage::Unknown => answer(id, SignalingCode::Unsupported, about),
+            ClientMessage::Hello(hello) if !greeted => self.greet(id, hello),
+            ClientMessage::Hello(_) => self.refuse(now, id, SignalingCode::OutOfOrder, about),
+            _ if !greeted => self.refuse(now, id, SignalingCode::OutOfOrder, about),
+            ClientMessage::Join { room, device } => match self.key(id, room) {
                 Some(_) if room.shows_cards() != device.is_some() => {
-                    self.refuse(now, id, SignalingCode::InvalidMessage, None)
+                    self.refuse(now, id, SignalingCode::InvalidMessage, about)
                 }
-                Some(key) => self.enter(id, key, device),
-                None => answer(id, SignalingCode::Unsupported, None),
+                Some(key) => self.join(now, id, key, device),
+                None => answer(id, SignalingCode::Unsupported, about),
             },
-            Incoming::Message(ClientMessage::Leave { room }) => match self.key(id, room) {
+            ClientMessage::Open { nameplate } => self.open(now, id, nameplate),
+            ClientMessage::Leave { room } => match self.key(id, room) {
                 Some(key) => self.leave(id, key),
-                None => answer(id, SignalingCode::Unsupported, None),
+                None => answer(id, SignalingCode::Unsupported, about),
             },
-            Incoming::Message(ClientMessage::Signal { to, signal }) => self.route(id, to, signal),
-            Incoming::Message(ClientMessage::Update { device }) => self.update(id, device),
+            ClientMessage::Signal { to, signal } => self.route(id, to, signal),
+            ClientMessage::Update { device } => self.update(id, device),
         }
+    }
+
+    /// Closes the code rooms whose time is over.
+    pub fn expire(&mut self, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        while let Some(nameplate) = self.codes.overdue(now) {
+            actions.extend(self.close_room(RoomKey::Code(nameplate)));
+        }
+        actions
+    }
+
+    /// When to call [`Self::expire`] next, whatever happens until then.
+    pub fn next_expiry(&self, now: Instant) -> Instant {
+        self.codes.next_end(now)
     }
 
     /// Whether a peer is here and has said hello.
@@ -194,10 +283,12 @@ impl Rooms {
     /// The server stops: everyone is told and closed.
     pub fn shut_down(&mut self) -> Vec<Action> {
         self.rooms.clear();
+        self.codes.clear();
+        self.census = Census::default();
         let peers: Vec<_> = self.peers.drain().map(|(id, _)| id).collect();
         let farewell = Action::Send {
             to: peers.clone(),
-            message: error(SignalingCode::ShuttingDown, None),
+            message: error(SignalingCode::ShuttingDown, About::default()),
         };
         let closes = peers.into_iter().map(|peer| Action::Close {
             peer,
@@ -211,14 +302,14 @@ impl Rooms {
         self.peers.len()
     }
 
-    /// Number of rooms that someone is in.
-    pub fn rooms(&self) -> usize {
-        self.rooms.len()
+    /// Numbers of rooms that someone is in.
+    pub fn census(&self) -> Census {
+        self.census
     }
 
     fn greet(&mut self, id: PeerId, hello: ClientHello) -> Vec<Action> {
         let Some(version) = hello.versions.common() else {
-            let mut actions = answer(id, SignalingCode::Incompatible, None);
+            let mut actions = answer(id, SignalingCode::Incompatible, About::default());
             actions.extend(self.close(id, Ending::Incompatible));
             return actions;
         };
@@ -245,46 +336,106 @@ impl Rooms {
                 let address = self.peers.get(&id)?.address;
                 Some(RoomKey::Nearby(NearbyKey::of(address)))
             }
-            Room::Code { .. } | Room::Group { .. } | Room::Pair { .. } | Room::Unknown => None,
+            Room::Code { nameplate } => Some(RoomKey::Code(nameplate)),
+            Room::Group { name } => Some(RoomKey::Group(name)),
+            Room::Pair { tag } => Some(RoomKey::Pair(tag)),
+            Room::Unknown => None,
         }
     }
 
-    /// Puts a peer into a room. Who is there already just hears again who else is.
+    /// Lets a peer into a room if the rules allow it. Who is in already just hears again who else is.
+    fn join(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        key: RoomKey,
+        card: Option<DeviceCard>,
+    ) -> Vec<Action> {
+        if self.places(key).any(|place| place.peer == id) {
+            return self.tell_joined(id, key);
+        }
+        match self.admit(now, id, key) {
+            Ok(()) => self.enter(id, key, card),
+            Err(code) => answer(id, code, About::room(key.room())),
+        }
+    }
+
+    /// Opens a code room with a peer in it.
+    fn open(&mut self, now: Instant, id: PeerId, nameplate: Nameplate) -> Vec<Action> {
+        let key = RoomKey::Code(nameplate);
+        match self.admit_opener(now, id, nameplate) {
+            Ok(()) => self.enter(id, key, None),
+            Err(code) => answer(id, code, About::room(key.room())),
+        }
+    }
+
+    /// Whether a peer may enter a room that it is not in. A code room takes it for its guest from now on.
+    fn admit(&mut self, now: Instant, id: PeerId, key: RoomKey) -> Result<(), SignalingCode> {
+        let member = self.peers.get(&id).ok_or(SignalingCode::OutOfOrder)?;
+        // Before anything that depends on whether the code is open.
+        if matches!(key, RoomKey::Code(_)) && !self.codes.try_attempt(now, member.address) {
+            return Err(SignalingCode::RateLimited);
+        }
+        if member.rooms.len() >= ROOMS_PER_PEER {
+            return Err(SignalingCode::RateLimited);
+        }
+        let most = match key {
+            RoomKey::Code(nameplate) => return self.codes.enter(nameplate, id),
+            RoomKey::Nearby(_) | RoomKey::Group(_) => ROOM_PEERS,
+            RoomKey::Pair(_) => PAIR_ROOM_PEERS,
+        };
+        if self.places(key).count() >= most {
+            return Err(SignalingCode::RoomFull);
+        }
+        Ok(())
+    }
+
+    /// Whether a peer may open a code. If so, the code is open from now on.
+    fn admit_opener(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        nameplate: Nameplate,
+    ) -> Result<(), SignalingCode> {
+        let member = self.peers.get(&id).ok_or(SignalingCode::OutOfOrder)?;
+        // This tells as much as joining does of whether a code is open, so both are counted.
+        let may_try = self.codes.try_attempt(now, member.address);
+        if !may_try || member.rooms.len() >= ROOMS_PER_PEER {
+            return Err(SignalingCode::RateLimited);
+        }
+        self.codes.open(now, nameplate, id, member.address)
+    }
+
+    /// Puts a peer into a room that it is not in.
     fn enter(&mut self, id: PeerId, key: RoomKey, card: Option<DeviceCard>) -> Vec<Action> {
         let Some(member) = self.peers.get_mut(&id) else {
             return Vec::new();
         };
-        let present = self.rooms.get(&key).map_or(&[][..], Vec::as_slice);
-        let news = !member.rooms.contains(&key);
-        if news {
-            if member.rooms.len() >= ROOMS_PER_PEER {
-                return answer(id, SignalingCode::RateLimited, None);
-            }
-            if present.len() >= ROOM_PEERS {
-                return answer(id, SignalingCode::RoomFull, None);
-            }
-            member.rooms.push(key);
-            let place = Place { peer: id, card };
-            self.rooms.entry(key).or_default().push(place);
-        }
-        let room = key.room();
-        let mut actions = vec![Action::Send {
-            to: vec![id],
-            message: ServerMessage::Joined {
-                room,
-                peers: self
-                    .places(key)
-                    .filter(|place| place.peer != id)
-                    .filter_map(|place| self.peer(place))
-                    .collect(),
-            },
-        }];
-        let place = self.places(key).find(|place| place.peer == id);
-        if let Some(peer) = place.and_then(|place| self.peer(place)).filter(|_| news) {
-            let others = self.others(id, key);
+        member.rooms.push(key);
+        let place = Place { peer: id, card };
+        let peer = self.peer(&place);
+        let others = self.others(id, key);
+        let places = self.rooms.entry(key).or_insert_with(|| {
+            *self.census.of(key) += 1;
+            Vec::new()
+        });
+        places.push(place);
+        let mut actions = self.tell_joined(id, key);
+        if let Some(peer) = peer {
+            let room = key.room();
             actions.extend(send(others, ServerMessage::PeerJoined { room, peer }));
         }
         actions
+    }
+
+    /// Tells a member who else is in a room.
+    fn tell_joined(&self, id: PeerId, key: RoomKey) -> Vec<Action> {
+        let others = self.places(key).filter(|place| place.peer != id);
+        let joined = ServerMessage::Joined {
+            room: key.room(),
+            peers: others.filter_map(|place| self.peer(place)).collect(),
+        };
+        send(vec![id], joined)
     }
 
     /// Who is in a room, in order of arrival.
@@ -310,30 +461,52 @@ impl Rooms {
         self.remove(id, key)
     }
 
-    /// Takes a peer off a room's list, and the room with its last member.
+    /// Takes a peer off a room's list, and closes the room if that was its end.
     fn remove(&mut self, id: PeerId, key: RoomKey) -> Vec<Action> {
-        let Some(members) = self.rooms.get_mut(&key) else {
+        let Some(places) = self.rooms.get_mut(&key) else {
             return Vec::new();
         };
-        members.retain(|place| place.peer != id);
-        let others: Vec<_> = members.iter().map(|place| place.peer).collect();
-        if others.is_empty() {
-            self.rooms.remove(&key);
-        }
+        places.retain(|place| place.peer != id);
+        let is_over = match key {
+            RoomKey::Code(nameplate) => self.codes.part(nameplate, id),
+            RoomKey::Nearby(_) | RoomKey::Group(_) | RoomKey::Pair(_) => places.is_empty(),
+        };
         let left = ServerMessage::PeerLeft {
             room: key.room(),
             peer: id,
         };
-        send(others, left)
+        let mut actions = send(self.others(id, key), left);
+        if is_over {
+            actions.extend(self.close_room(key));
+        }
+        actions
+    }
+
+    /// Takes everyone out of a room who is still in it.
+    fn close_room(&mut self, key: RoomKey) -> Vec<Action> {
+        if let RoomKey::Code(nameplate) = key {
+            self.codes.close(nameplate);
+        }
+        let Some(places) = self.rooms.remove(&key) else {
+            return Vec::new();
+        };
+        *self.census.of(key) -= 1;
+        let members: Vec<_> = places.into_iter().map(|place| place.peer).collect();
+        for id in &members {
+            if let Some(member) = self.peers.get_mut(id) {
+                member.rooms.retain(|room| *room != key);
+            }
+        }
+        send(members, ServerMessage::RoomClosed { room: key.room() })
     }
 
     /// Passes a signal on. That a peer is elsewhere and that there is no such peer look the same from outside.
     fn route(&mut self, from: PeerId, to: PeerId, signal: Signal) -> Vec<Action> {
         if signal.body == SignalBody::Unknown {
-            return answer(from, SignalingCode::Unsupported, Some(to));
+            return answer(from, SignalingCode::Unsupported, About::peer(to));
         }
         if from == to || !self.shared(from, to) {
-            return answer(from, SignalingCode::PeerNotFound, Some(to));
+            return answer(from, SignalingCode::PeerNotFound, About::peer(to));
         }
         send(vec![to], ServerMessage::Signal { from, signal })
     }
@@ -391,10 +564,10 @@ impl Rooms {
         now: Instant,
         id: PeerId,
         code: SignalingCode,
-        to: Option<PeerId>,
+        about: About,
     ) -> Vec<Action> {
         let rate = self.quotas.refusals;
-        let mut actions = answer(id, code, to);
+        let mut actions = answer(id, code, about);
         let patience = self
             .peers
             .get_mut(&id)
@@ -420,12 +593,13 @@ fn send(to: Vec<PeerId>, message: ServerMessage) -> Vec<Action> {
     vec![Action::Send { to, message }]
 }
 
-fn answer(id: PeerId, code: SignalingCode, to: Option<PeerId>) -> Vec<Action> {
-    send(vec![id], error(code, to))
+fn answer(id: PeerId, code: SignalingCode, about: About) -> Vec<Action> {
+    send(vec![id], error(code, about))
 }
 
-fn error(code: SignalingCode, to: Option<PeerId>) -> ServerMessage {
-    ServerMessage::Error { code, to }
+fn error(code: SignalingCode, about: About) -> ServerMessage {
+    let About { to, room } = about;
+    ServerMessage::Error { code, to, room }
 }
 
 #[cfg(test)]

@@ -168,6 +168,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let hub = Hub::new(
             limits.peers,
+            limits.codes,
             limits.queue,
             config.ice_servers.clone(),
             metrics.clone(),
@@ -213,6 +214,7 @@ impl Server {
         let router = router(shared.clone());
         tokio::select! {
             never = accept(&listener, &shared, tls, &router) => match never {},
+            never = shared.hub.expire() => match never {},
             () = shutdown => {}
         }
         drop(listener);
@@ -482,6 +484,7 @@ async fn serve_socket(
             let error = ServerMessage::Error {
                 code: SignalingCode::RateLimited,
                 to: None,
+                room: None,
             };
             shared.metrics.count_answer(&error);
             socket::tell(&mut socket, &error).await;

@@ -265,6 +265,7 @@ impl World {
                             &ServerMessage::Error {
                                 code: SignalingCode::Busy,
                                 to: Some(to),
+                                room: None,
                             },
                         );
                     }
@@ -277,6 +278,7 @@ impl World {
                             &ServerMessage::Error {
                                 code: SignalingCode::PeerNotFound,
                                 to: Some(to),
+                                room: None,
                             },
                         );
                     }

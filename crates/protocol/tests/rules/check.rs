@@ -88,6 +88,7 @@ pub(crate) fn client_message(text: &str) {
             assert_eq!(ServerMessage::decode(&encoded), Ok(passed_on));
         }
         ClientMessage::Join { device: None, .. }
+        | ClientMessage::Open { .. }
         | ClientMessage::Leave { .. }
         | ClientMessage::Unknown => {}
     }
@@ -113,7 +114,10 @@ pub(crate) fn server_message(text: &str) {
             peer(one);
         }
         ServerMessage::Signal { signal: inner, .. } => signal(inner),
-        ServerMessage::PeerLeft { .. } | ServerMessage::Error { .. } | ServerMessage::Unknown => {}
+        ServerMessage::PeerLeft { .. }
+        | ServerMessage::RoomClosed { .. }
+        | ServerMessage::Error { .. }
+        | ServerMessage::Unknown => {}
     }
     assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));
 }

@@ -240,12 +240,14 @@ fn signal() -> impl Strategy<Value = Signal> {
     })
 }
 
+fn nameplate() -> impl Strategy<Value = Nameplate> {
+    any::<u32>().prop_map(Nameplate::from_bits)
+}
+
 fn room() -> impl Strategy<Value = Room> {
     prop_oneof![
         Just(Room::Nearby),
-        any::<u32>().prop_map(|bits| Room::Code {
-            nameplate: Nameplate::from_bits(bits)
-        }),
+        nameplate().prop_map(|nameplate| Room::Code { nameplate }),
         any::<u64>().prop_map(|bits| Room::Group {
             name: GroupCode::from_bits(bits)
         }),
@@ -276,6 +278,7 @@ pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
         }),
         (room(), option::of(device()))
             .prop_map(|(room, device)| ClientMessage::Join { room, device }),
+        nameplate().prop_map(|nameplate| ClientMessage::Open { nameplate }),
         room().prop_map(|room| ClientMessage::Leave { room }),
         (peer_id(), signal()).prop_map(|(to, signal)| ClientMessage::Signal { to, signal }),
         device().prop_map(|device| ClientMessage::Update { device }),
@@ -303,6 +306,8 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
         Just(SignalingCode::PeerNotFound),
         Just(SignalingCode::Busy),
         Just(SignalingCode::RoomFull),
+        Just(SignalingCode::Taken),
+        Just(SignalingCode::CodeNotFound),
         Just(SignalingCode::RateLimited),
         Just(SignalingCode::ShuttingDown),
         Just(SignalingCode::Unknown),
@@ -327,8 +332,9 @@ pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
         peer().prop_map(|peer| ServerMessage::PeerUpdated { peer }),
         (room(), peer_id()).prop_map(|(room, peer)| ServerMessage::PeerLeft { room, peer }),
         (peer_id(), signal()).prop_map(|(from, signal)| ServerMessage::Signal { from, signal }),
-        (signaling_code(), option::of(peer_id()))
-            .prop_map(|(code, to)| ServerMessage::Error { code, to }),
+        room().prop_map(|room| ServerMessage::RoomClosed { room }),
+        (signaling_code(), option::of(peer_id()), option::of(room()))
+            .prop_map(|(code, to, room)| ServerMessage::Error { code, to, room }),
         Just(ServerMessage::Unknown),
     ]
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::id::{ConnectionId, PeerId};
+use tabferry_protocol::room::PairTag;
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, Peer, Room, ServerMessage, Signal, SignalBody, SignalingCode,
 };
@@ -91,13 +92,19 @@ impl TestServer {
         client
     }
 
-    /// A client behind the proxy, in its nearby room.
-    pub(crate) async fn joined_from(&self, address: &str, name: &str) -> Client {
+    /// A client behind the proxy that has said hello.
+    pub(crate) async fn greeted_from(&self, address: &str, name: &str) -> Client {
         let mut client = self
             .connect_with(&[("x-forwarded-for", address)])
             .await
             .unwrap();
         client.greet(name).await;
+        client
+    }
+
+    /// A client behind the proxy, in its nearby room.
+    pub(crate) async fn joined_from(&self, address: &str, name: &str) -> Client {
+        let mut client = self.greeted_from(address, name).await;
         client.join().await;
         client
     }
@@ -188,11 +195,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Joins the nearby room under the name that it said; returns who is there.
     pub(crate) async fn join(&mut self) -> Vec<Peer> {
-        self.send(&join(&self.name)).await;
+        self.enter(Room::Nearby).await
+    }
+
+    /// Joins a room, with a card if it shows cards; returns who is there.
+    pub(crate) async fn enter(&mut self, room: Room) -> Vec<Peer> {
+        self.send(&self.entering(room)).await;
+        self.expect_joined(room).await
+    }
+
+    pub(crate) fn entering(&self, room: Room) -> ClientMessage {
+        let device = room.shows_cards().then(|| card(&self.name));
+        ClientMessage::Join { room, device }
+    }
+
+    /// Opens a code.
+    pub(crate) async fn open(&mut self, room: Room) {
+        self.send(&opening(room)).await;
+        assert_eq!(self.expect_joined(room).await, []);
+    }
+
+    async fn expect_joined(&mut self, expected: Room) -> Vec<Peer> {
         match self.next().await {
-            ServerMessage::Joined { peers, .. } => peers,
+            ServerMessage::Joined { room, peers } if room == expected => peers,
             other => panic!("joined expected, {other:?} received"),
         }
+    }
+
+    /// What is said next is that a join or open was refused.
+    pub(crate) async fn expect_refused(&mut self, code: SignalingCode, room: Room) {
+        let refused = ServerMessage::Error {
+            code,
+            to: None,
+            room: Some(room),
+        };
+        assert_eq!(self.next().await, refused);
     }
 
     pub(crate) async fn send(&mut self, message: &ClientMessage) {
@@ -266,6 +303,31 @@ pub(crate) fn join(name: &str) -> ClientMessage {
     ClientMessage::Join {
         room: Room::Nearby,
         device: Some(card(name)),
+    }
+}
+
+pub(crate) fn code(nameplate: &str) -> Room {
+    Room::Code {
+        nameplate: nameplate.parse().unwrap(),
+    }
+}
+
+pub(crate) fn group(name: &str) -> Room {
+    Room::Group {
+        name: name.parse().unwrap(),
+    }
+}
+
+pub(crate) fn pair(n: u8) -> Room {
+    Room::Pair {
+        tag: PairTag::from_bytes([n; 16]),
+    }
+}
+
+pub(crate) fn opening(room: Room) -> ClientMessage {
+    match room {
+        Room::Code { nameplate } => ClientMessage::Open { nameplate },
+        other => panic!("{other:?} can't be opened"),
     }
 }
 

@@ -41,7 +41,8 @@ fn every_kind_of_message_has_a_true_example() {
     let client = check("Messages of a client", |text| {
         ClientMessage::decode(text).unwrap().encode()
     });
-    assert_eq!(client, set(["hello", "join", "leave", "signal", "update"]));
+    let kinds = ["hello", "join", "open", "leave", "signal", "update"];
+    assert_eq!(client, set(kinds));
     let server = check("Messages of the server", |text| {
         ServerMessage::decode(text).unwrap().encode()
     });
@@ -51,6 +52,7 @@ fn every_kind_of_message_has_a_true_example() {
         "peer-joined",
         "peer-updated",
         "peer-left",
+        "room-closed",
         "signal",
         "error",
     ];

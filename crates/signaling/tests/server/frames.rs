@@ -7,7 +7,7 @@ use tabferry_protocol::signaling::{ServerMessage, SignalingCode};
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{TestServer, hello, join, signal_to};
+use crate::client::{TestServer, card, hello, join, signal_to};
 
 #[tokio::test]
 async fn no_common_version_is_said_then_closed() {
@@ -25,12 +25,50 @@ async fn unknown_kinds_are_unsupported_and_the_socket_goes_on() {
     for text in [
         r#"{"type":"relay"}"#,
         r#"{"type":"join","room":{"kind":"__proto__"}}"#,
+        r#"{"type":"join","room":{"kind":""}}"#,
+        r#"{"type":"join","room":{"kind":"203.0.113.7"}}"#,
+        r#"{"type":"join","room":{"kind":"Nearby"}}"#,
         r#"{"type":"join","room":{"kind":"later","code":"ABCD"}}"#,
     ] {
         client.send_raw(Message::text(text)).await;
         client.expect_error(SignalingCode::Unsupported).await;
     }
     assert_eq!(client.join().await, []);
+}
+
+#[tokio::test]
+async fn names_that_no_room_has_lead_nowhere() {
+    let server = TestServer::start();
+    let device = serde_json::to_string(&card("Desk")).unwrap();
+    for (kind, field) in [("code", "nameplate"), ("group", "name"), ("pair", "tag")] {
+        let mut client = server.greeted("Desk").await;
+        for name in [
+            r#""__proto__""#,
+            r#""""#,
+            r#""203.0.113.7""#,
+            r#""7k3m""#,
+            r#""f0rtyb1t""#,
+            r#""MRSXM2LDMUWW6ZRNM5XWYZDFNY""#,
+            r#"" 7K3M""#,
+            r#""7K3U""#,
+            "7",
+            "null",
+            r#"{"7K3M":1}"#,
+        ] {
+            let room = format!(r#"{{"kind":"{kind}","{field}":{name}}}"#);
+            let text = format!(r#"{{"type":"join","room":{room},"device":{device}}}"#);
+            client.send_raw(Message::text(text)).await;
+            client.expect_error(SignalingCode::InvalidMessage).await;
+        }
+        // The name of another kind is none of this one.
+        let text = format!(r#"{{"type":"join","room":{{"kind":"{kind}","id":"7K3M"}}}}"#);
+        client.send_raw(Message::text(text)).await;
+        client.expect_error(SignalingCode::InvalidMessage).await;
+    }
+    for kind in ["nearby", "code", "group", "pair"] {
+        let metric = format!("tabferry_signaling_rooms{{kind=\"{kind}\"}}");
+        assert_eq!(server.metric(&metric).await, 0);
+    }
 }
 
 #[tokio::test]

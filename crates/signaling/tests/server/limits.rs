@@ -139,6 +139,7 @@ async fn a_flood_of_messages_is_refused_then_closed_and_the_room_hears_little() 
         let expected = ServerMessage::Error {
             code: SignalingCode::RateLimited,
             to: victim.id,
+            room: None,
         };
         assert_eq!(refused, expected);
     }
@@ -300,6 +301,7 @@ async fn fill(sender: &mut Client, id: PeerId) -> usize {
             ServerMessage::Error {
                 code: SignalingCode::Busy,
                 to,
+                ..
             } => {
                 assert_eq!(to, Some(id));
                 refused += 1;

@@ -64,7 +64,12 @@ async fn peers_see_each_other_come_change_and_go() {
 
     drop(desk);
     eventually(0, async || server.metric("tabferry_signaling_peers").await).await;
-    assert_eq!(server.metric("tabferry_signaling_rooms").await, 0);
+    assert_eq!(
+        server
+            .metric("tabferry_signaling_rooms{kind=\"nearby\"}")
+            .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -92,6 +97,7 @@ async fn who_is_elsewhere_is_neither_seen_nor_reached() {
         let expected = ServerMessage::Error {
             code: SignalingCode::PeerNotFound,
             to: id,
+            room: None,
         };
         assert_eq!(stranger.next().await, expected);
     }
