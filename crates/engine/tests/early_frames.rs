@@ -44,6 +44,7 @@ fn connecting() -> (Engine, ConnectionKey) {
         version: 1,
         peer: PeerId::from_bytes([1; 16]),
         address: "127.0.0.1".to_owned(),
+        time: 0,
         ice_servers: Vec::new(),
     });
     let joined = ServerMessage::Joined {

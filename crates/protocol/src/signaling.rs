@@ -137,6 +137,8 @@ pub struct Welcome {
     pub peer: PeerId,
     /// The address the server sees us come from.
     pub address: String,
+    /// The server's clock in whole seconds since 1970: devices whose own clocks differ agree on the hour by it.
+    pub time: u64,
     /// For peer connections.
     pub ice_servers: Vec<IceServer>,
 }

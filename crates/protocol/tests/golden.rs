@@ -681,6 +681,7 @@ fn server_messages() {
                 version: 1,
                 peer: peer_id(),
                 address: "2001:db8::1".to_owned(),
+                time: 1_785_000_000,
                 ice_servers: vec![
                     IceServer {
                         url: "stun:stun.example.org:3478".to_owned(),
@@ -701,6 +702,7 @@ fn server_messages() {
                 version: 1,
                 peer: peer_id(),
                 address: "127.0.0.1".to_owned(),
+                time: 0,
                 ice_servers: Vec::new(),
             }),
         ),

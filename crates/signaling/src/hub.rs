@@ -11,6 +11,7 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::signaling::{ClientMessage, IceServer, ServerMessage, SignalingCode};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::clock::Now;
 use crate::codes::CodeQuotas;
 use crate::metrics::Metrics;
 use crate::outbox::{Full, Outbox, QueueLimits};
@@ -87,7 +88,7 @@ impl Hub {
             self.metrics.count_message();
         }
         let mut state = self.lock();
-        let actions = state.rooms.receive(Instant::now(), id, incoming);
+        let actions = state.rooms.receive(Now::read(), id, incoming);
         if self.apply(&mut state, actions).is_err() {
             let busy = Action::Send {
                 to: vec![id],

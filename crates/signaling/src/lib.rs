@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod bucket;
+pub mod clock;
 pub mod close;
 pub mod codes;
 pub mod config;

@@ -16,6 +16,7 @@ use tabferry_protocol::signaling::{
 
 use crate::address::NearbyKey;
 use crate::bucket::{Bucket, Rate};
+use crate::clock::Now;
 use crate::close::Ending;
 use crate::codes::{CodeQuotas, Codes};
 
@@ -202,13 +203,14 @@ impl Rooms {
     }
 
     /// A peer sent something. Unknown peers are ignored: they were closed while it was on its way.
-    pub fn receive(&mut self, now: Instant, id: PeerId, incoming: Incoming) -> Vec<Action> {
-        let mut actions = self.expire(now);
+    pub fn receive(&mut self, now: Now, id: PeerId, incoming: Incoming) -> Vec<Action> {
+        let mut actions = self.expire(now.steady);
         actions.extend(self.handle(now, id, incoming));
         actions
     }
 
-    fn handle(&mut self, now: Instant, id: PeerId, incoming: Incoming) -> Vec<Action> {
+    fn handle(&mut self, moment: Now, id: PeerId, incoming: Incoming) -> Vec<Action> {
+        let now = moment.steady;
         let rate = self.quotas.messages;
         let Some(member) = self.peers.get_mut(&id) else {
             return Vec::new();
@@ -227,7 +229,7 @@ impl Rooms {
         };
         match message {
             ClientMessage::Unknown => answer(id, SignalingCode::Unsupported, about),
-            ClientMessage::Hello(hello) if !greeted => self.greet(id, hello),
+            ClientMessage::Hello(hello) if !greeted => self.greet(moment, id, hello),
             ClientMessage::Hello(_) => self.refuse(now, id, SignalingCode::OutOfOrder, about),
             _ if !greeted => self.refuse(now, id, SignalingCode::OutOfOrder, about),
             ClientMessage::Join { room, device } => match self.key(id, room) {
@@ -307,7 +309,7 @@ impl Rooms {
         self.census
     }
 
-    fn greet(&mut self, id: PeerId, hello: ClientHello) -> Vec<Action> {
+    fn greet(&mut self, now: Now, id: PeerId, hello: ClientHello) -> Vec<Action> {
         let Some(version) = hello.versions.common() else {
             let mut actions = answer(id, SignalingCode::Incompatible, About::default());
             actions.extend(self.close(id, Ending::Incompatible));
@@ -321,6 +323,7 @@ impl Rooms {
             version,
             peer: id,
             address: member.address.to_canonical().to_string(),
+            time: now.unix_seconds,
             ice_servers: self.ice_servers.clone(),
         };
         vec![Action::Send {

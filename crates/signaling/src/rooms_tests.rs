@@ -21,6 +21,16 @@ fn rate(burst: u32, per_minute: u32) -> Rate {
     }
 }
 
+/// What the world's clock says in these tests.
+const TIME: u64 = 1_785_000_000;
+
+fn at(steady: Instant) -> Now {
+    Now {
+        steady,
+        unix_seconds: TIME,
+    }
+}
+
 fn rooms() -> Rooms {
     let quotas = PeerQuotas {
         messages: rate(120, 120),
@@ -85,7 +95,7 @@ fn signal(to: PeerId) -> ClientMessage {
 }
 
 fn say(rooms: &mut Rooms, from: PeerId, message: ClientMessage) -> Vec<Action> {
-    rooms.receive(Instant::now(), from, Incoming::Message(message))
+    rooms.receive(at(Instant::now()), from, Incoming::Message(message))
 }
 
 /// Connects peers 1 to `count` from `address`, each with its hello said.
@@ -173,6 +183,7 @@ fn hello_is_answered_with_id_version_address_and_ice_servers() {
         version: 1,
         peer: id(1),
         address: HOME.to_owned(),
+        time: TIME,
         ice_servers: vec![server],
     });
     assert_eq!(
@@ -449,15 +460,15 @@ fn a_burst_of_candidates_passes_and_a_flood_is_refused_then_closed() {
     let now = Instant::now();
     // Peer 1 has used two of its messages.
     for _ in 0..118 {
-        let actions = rooms.receive(now, id(1), Incoming::Message(signal(id(2))));
+        let actions = rooms.receive(at(now), id(1), Incoming::Message(signal(id(2))));
         assert!(matches!(heard(&actions)[..], [(to, _)] if to == id(2)));
     }
     let limited = answer(id(1), SignalingCode::RateLimited, About::peer(id(2)));
     for _ in 0..4 {
-        let actions = rooms.receive(now, id(1), Incoming::Message(signal(id(2))));
+        let actions = rooms.receive(at(now), id(1), Incoming::Message(signal(id(2))));
         assert_eq!(actions, limited);
     }
-    let actions = rooms.receive(now, id(1), Incoming::Empty);
+    let actions = rooms.receive(at(now), id(1), Incoming::Empty);
     assert_eq!(actions[..1], refused(1, SignalingCode::RateLimited));
     let closed = Action::Close {
         peer: id(1),
@@ -468,7 +479,7 @@ fn a_burst_of_candidates_passes_and_a_flood_is_refused_then_closed() {
         heard(&actions[2..])[..],
         [(to, ServerMessage::PeerLeft { .. })] if to == id(2)
     ));
-    assert_eq!(rooms.receive(now, id(1), Incoming::Invalid), []);
+    assert_eq!(rooms.receive(at(now), id(1), Incoming::Invalid), []);
 }
 
 #[test]
@@ -477,12 +488,12 @@ fn after_a_rest_messages_pass_again() {
     joined(&mut rooms, [1, 2], HOME);
     let now = Instant::now();
     for _ in 0..120 {
-        rooms.receive(now, id(1), Incoming::Message(signal(id(2))));
+        rooms.receive(at(now), id(1), Incoming::Message(signal(id(2))));
     }
     let later = now + Duration::from_secs(2);
     let passed = (0..5)
         .filter(|_| {
-            let actions = rooms.receive(later, id(1), Incoming::Message(signal(id(2))));
+            let actions = rooms.receive(at(later), id(1), Incoming::Message(signal(id(2))));
             heard(&actions)[0].0 == id(2)
         })
         .count();
@@ -495,10 +506,10 @@ fn invalid_messages_are_answered_until_patience_ends() {
     joined(&mut rooms, [1], HOME);
     let now = Instant::now();
     for _ in 0..4 {
-        let actions = rooms.receive(now, id(1), Incoming::Invalid);
+        let actions = rooms.receive(at(now), id(1), Incoming::Invalid);
         assert_eq!(actions, refused(1, SignalingCode::InvalidMessage));
     }
-    let actions = rooms.receive(now, id(1), Incoming::Invalid);
+    let actions = rooms.receive(at(now), id(1), Incoming::Invalid);
     assert!(matches!(
         actions[..],
         [
@@ -708,8 +719,8 @@ fn a_code_ends_after_ten_minutes_whether_the_clock_or_a_message_comes_first() {
     let opened = || {
         let mut rooms = rooms();
         greeted(&mut rooms, 1..=2, HOME);
-        rooms.receive(start, id(1), Incoming::Message(open("7K3M")));
-        rooms.receive(start, id(2), Incoming::Message(enter(room)));
+        rooms.receive(at(start), id(1), Incoming::Message(open("7K3M")));
+        rooms.receive(at(start), id(2), Incoming::Message(enter(room)));
         rooms
     };
     let both = [(id(1), closed(room)), (id(2), closed(room))];
@@ -723,7 +734,11 @@ fn a_code_ends_after_ten_minutes_whether_the_clock_or_a_message_comes_first() {
     assert_eq!(rooms.census(), Census::default());
 
     let mut rooms = opened();
-    let actions = rooms.receive(start + ten_minutes, id(2), Incoming::Message(enter(room)));
+    let actions = rooms.receive(
+        at(start + ten_minutes),
+        id(2),
+        Incoming::Message(enter(room)),
+    );
     let (first, second) = actions.split_at(1);
     assert_eq!(heard(first), both);
     assert!(is_refused(second, SignalingCode::CodeNotFound));
@@ -737,9 +752,13 @@ fn no_code_ends_before_the_time_at_which_the_next_one_is_looked_for() {
     let minute = Duration::from_secs(60);
     // Nothing is open: whatever is opened from now on lives longer than that.
     assert_eq!(rooms.next_expiry(start), start + 10 * minute);
-    rooms.receive(start + minute, id(1), Incoming::Message(open("0001")));
+    rooms.receive(at(start + minute), id(1), Incoming::Message(open("0001")));
     assert_eq!(rooms.next_expiry(start), start + 11 * minute);
-    rooms.receive(start + 2 * minute, id(1), Incoming::Message(open("0002")));
+    rooms.receive(
+        at(start + 2 * minute),
+        id(1),
+        Incoming::Message(open("0002")),
+    );
     assert_eq!(rooms.next_expiry(start), start + 11 * minute);
     assert_eq!(rooms.expire(start + 11 * minute).len(), 1);
     assert_eq!(rooms.next_expiry(start), start + 12 * minute);
@@ -775,7 +794,7 @@ fn a_source_has_four_codes_open() {
     assert!(joined(&say(&mut rooms, id(1), open("0006"))));
     let later = Instant::now() + Duration::from_secs(601);
     for name in ["0007", "0008", "0009", "000A"] {
-        let actions = rooms.receive(later, id(1), Incoming::Message(open(name)));
+        let actions = rooms.receive(at(later), id(1), Incoming::Message(open(name)));
         assert!(joined(&actions[actions.len() - 1..]), "{name}");
     }
     assert_eq!(rooms.census().code, 4);
@@ -785,8 +804,8 @@ fn a_source_has_four_codes_open() {
 fn attempts_at_codes_are_counted_per_source_whoever_makes_them() {
     let mut rooms = with_code("7K3M");
     let now = Instant::now();
-    let mut attempt = |at: Duration, n: u8, message: ClientMessage| {
-        rooms.receive(now + at, id(n), Incoming::Message(message))
+    let mut attempt = |after: Duration, n: u8, message: ClientMessage| {
+        rooms.receive(at(now + after), id(n), Incoming::Message(message))
     };
     let leave = ClientMessage::Leave { room: code("7K3M") };
     // Peers 2 to 9 are one source; it matters neither who tries nor whether it succeeds.
@@ -820,8 +839,8 @@ fn attempts_at_codes_are_counted_per_source_whoever_makes_them() {
         (6_000, SignalingCode::CodeNotFound),
         (6_001, SignalingCode::RateLimited),
     ] {
-        let at = Duration::from_millis(milliseconds);
-        let answer = attempt(at, 7, enter(code("0000")));
+        let after = Duration::from_millis(milliseconds);
+        let answer = attempt(after, 7, enter(code("0000")));
         assert!(is_refused(&answer, code_there), "{milliseconds}");
     }
 }
@@ -834,7 +853,7 @@ fn attempts_at_codes_are_few_in_the_long_run() {
     let mut found = [0, 0];
     for second in 0..7200_u64 {
         let message = Incoming::Message(enter(code("0000")));
-        let actions = rooms.receive(now + Duration::from_secs(second), id(1), message);
+        let actions = rooms.receive(at(now + Duration::from_secs(second)), id(1), message);
         if is_refused(&actions, SignalingCode::CodeNotFound) {
             found[usize::from(second >= 3600)] += 1;
         }
@@ -855,7 +874,7 @@ fn a_site_has_as_many_attempts_at_codes_as_eight_sources() {
     for n in 0..30 {
         for _ in 0..10 {
             let message = Incoming::Message(enter(code("0000")));
-            let actions = rooms.receive(now, id(n), message);
+            let actions = rooms.receive(at(now), id(n), message);
             found += usize::from(is_refused(&actions, SignalingCode::CodeNotFound));
         }
     }
@@ -1166,7 +1185,7 @@ proptest! {
         let mut world = World::default();
         let mut now = Instant::now();
         for step in steps {
-            let mut say = |n, message| rooms.receive(now, id(n), Incoming::Message(message));
+            let mut say = |n, message| rooms.receive(at(now), id(n), Incoming::Message(message));
             let actions = match step {
                 Step::Connect(n, address) => {
                     let address = ADDRESSES[address].parse().unwrap();
@@ -1183,11 +1202,11 @@ proptest! {
                     let actions = rooms.expire(now);
                     world.apply(&actions);
                     world.views.remove(&(id(n), room));
-                    rooms.receive(now, id(n), Incoming::Message(ClientMessage::Leave { room }))
+                    rooms.receive(at(now), id(n), Incoming::Message(ClientMessage::Leave { room }))
                 }
                 Step::Signal(from, to) => say(from, signal(id(to))),
                 Step::Update(n) => say(n, ClientMessage::Update { device: card("Other") }),
-                Step::Invalid(n) => rooms.receive(now, id(n), Incoming::Invalid),
+                Step::Invalid(n) => rooms.receive(at(now), id(n), Incoming::Invalid),
                 Step::Disconnect(n) => {
                     let actions = rooms.disconnect(id(n));
                     world.forget(id(n));

@@ -213,6 +213,7 @@ impl World {
                         version: SPOKEN[0],
                         peer,
                         address,
+                        time: self.now / 1000,
                         ice_servers,
                     }),
                 );

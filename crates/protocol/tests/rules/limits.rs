@@ -379,7 +379,7 @@ fn ice_servers() {
     let welcome = |count: usize, length: usize| {
         let server = json!({ "url": "u".repeat(length) });
         let message = json!({
-            "type": "welcome", "version": 1, "peer": id(1), "address": "127.0.0.1",
+            "type": "welcome", "version": 1, "peer": id(1), "address": "127.0.0.1", "time": 0,
             "ice_servers": vec![server; count],
         });
         ServerMessage::decode(&message.to_string())

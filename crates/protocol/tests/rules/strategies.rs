@@ -317,12 +317,13 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
 pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
     let ice_servers = vec(ice_server(), 0..=ICE_SERVERS);
     prop_oneof![
-        (any::<u16>(), peer_id(), text(64), ice_servers).prop_map(
-            |(version, peer, address, ice_servers)| {
+        (any::<u16>(), peer_id(), text(64), any::<u64>(), ice_servers).prop_map(
+            |(version, peer, address, time, ice_servers)| {
                 ServerMessage::Welcome(Welcome {
                     version,
                     peer,
                     address,
+                    time,
                     ice_servers,
                 })
             }

@@ -1,9 +1,13 @@
 //! Peers of one room see each other and reach each other; peers of different rooms never do.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::signaling::{ClientMessage, IceServer, Room, ServerMessage, SignalingCode};
 
-use crate::client::{ELSEWHERE, HOME, TestServer, card, eventually, hello, offer, signal_to};
+use crate::client::{
+    ELSEWHERE, HOME, PATIENCE, TestServer, card, eventually, hello, offer, signal_to,
+};
 
 #[tokio::test]
 async fn welcome_says_who_and_where_one_is() {
@@ -21,6 +25,9 @@ async fn welcome_says_who_and_where_one_is() {
     };
     assert_eq!(welcome.version, 1);
     assert_eq!(welcome.address, "127.0.0.1");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let late = now.as_secs() - welcome.time;
+    assert!(late <= PATIENCE.as_secs(), "{late} s");
     assert_eq!(welcome.ice_servers, [server_entry]);
     let other = server.greeted("Phone").await;
     assert_ne!(Some(welcome.peer), other.id);
