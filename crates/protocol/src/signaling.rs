@@ -270,6 +270,8 @@ pub enum SignalingCode {
     Taken,
     /// The code is not open, or not any more.
     CodeNotFound,
+    /// The server can't tell which clients are near each other: a proxy in between is not configured.
+    NearbyUnavailable,
     /// More messages, connections, rooms or codes than allowed.
     RateLimited,
     /// The server stops; try again.

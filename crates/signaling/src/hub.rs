@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::signaling::{ClientMessage, IceServer, ServerMessage, SignalingCode};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::address::Location;
 use crate::clock::Now;
 use crate::codes::CodeQuotas;
 use crate::metrics::Metrics;
@@ -60,14 +60,14 @@ impl Hub {
     /// Lets a peer in, under an id from `draw_id`. What is to be written to its socket comes out of the outbox.
     pub(crate) fn connect(
         &self,
-        address: IpAddr,
+        location: Location,
         mut draw_id: impl FnMut() -> PeerId,
     ) -> (PeerId, Arc<Outbox>) {
         let outbox = Arc::new(Outbox::new(self.queue));
         let mut state = self.lock();
         let now = Instant::now();
         let mut id = draw_id();
-        while !state.rooms.connect(now, id, address) {
+        while !state.rooms.connect(now, id, location) {
             id = draw_id();
         }
         state.outboxes.insert(id, outbox.clone());

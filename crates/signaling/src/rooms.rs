@@ -2,7 +2,7 @@
 //! argument. It must not know sockets, clocks or randomness, nor what is inside a session description.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::hash_map::Entry;
 use std::time::Instant;
 
 use tabferry_protocol::card::{DeviceCard, EndpointKind};
@@ -14,7 +14,7 @@ use tabferry_protocol::signaling::{
     SignalingCode, Welcome,
 };
 
-use crate::address::NearbyKey;
+use crate::address::{Doubt, Location, NearbyKey};
 use crate::bucket::{Bucket, Rate};
 use crate::clock::Now;
 use crate::close::Ending;
@@ -70,6 +70,8 @@ pub struct Rooms {
     rooms: HashMap<RoomKey, Vec<Place>>,
     /// What else there is to know of the code rooms among them.
     codes: Codes,
+    /// Nearby rooms that may mix strangers, and how many peers are the reason: nobody is in these rooms.
+    doubtful: HashMap<NearbyKey, usize>,
     census: Census,
 }
 
@@ -164,7 +166,7 @@ impl About {
 #[derive(Debug)]
 struct Member {
     /// Where it comes from.
-    address: IpAddr,
+    location: Location,
     /// Through what its device is present; `None` before its hello.
     endpoint: Option<EndpointKind>,
     /// The rooms it is in: at most [`ROOMS_PER_PEER`].
@@ -182,17 +184,18 @@ impl Rooms {
             peers: HashMap::new(),
             rooms: HashMap::new(),
             codes: Codes::new(codes),
+            doubtful: HashMap::new(),
             census: Census::default(),
         }
     }
 
-    /// A peer arrived from `address`, with an id drawn at random. False when the id is taken: draw another one.
-    pub fn connect(&mut self, now: Instant, id: PeerId, address: IpAddr) -> bool {
+    /// A peer arrived, with an id drawn at random. False when the id is taken: draw another one.
+    pub fn connect(&mut self, now: Instant, id: PeerId, location: Location) -> bool {
         if self.peers.contains_key(&id) {
             return false;
         }
         let member = Member {
-            address,
+            location,
             endpoint: None,
             rooms: Vec::new(),
             messages: Bucket::full(now),
@@ -275,6 +278,15 @@ impl Rooms {
         let Some(member) = self.peers.remove(&id) else {
             return Vec::new();
         };
+        if member.endpoint.is_some() && member.location.doubt == Doubt::Everyone {
+            let nearby = NearbyKey::of(member.location.address);
+            if let Entry::Occupied(mut doubtful) = self.doubtful.entry(nearby) {
+                *doubtful.get_mut() -= 1;
+                if *doubtful.get() == 0 {
+                    doubtful.remove();
+                }
+            }
+        }
         member
             .rooms
             .into_iter()
@@ -286,6 +298,7 @@ impl Rooms {
     pub fn shut_down(&mut self) -> Vec<Action> {
         self.rooms.clear();
         self.codes.clear();
+        self.doubtful.clear();
         self.census = Census::default();
         let peers: Vec<_> = self.peers.drain().map(|(id, _)| id).collect();
         let farewell = Action::Send {
@@ -322,21 +335,25 @@ impl Rooms {
         let welcome = Welcome {
             version,
             peer: id,
-            address: member.address.to_canonical().to_string(),
+            address: member.location.address.to_canonical().to_string(),
             time: now.unix_seconds,
             ice_servers: self.ice_servers.clone(),
         };
-        vec![Action::Send {
-            to: vec![id],
-            message: ServerMessage::Welcome(welcome),
-        }]
+        let location = member.location;
+        let mut actions = send(vec![id], ServerMessage::Welcome(welcome));
+        if location.doubt == Doubt::Everyone {
+            let nearby = NearbyKey::of(location.address);
+            *self.doubtful.entry(nearby).or_default() += 1;
+            actions.extend(self.close_room(RoomKey::Nearby(nearby)));
+        }
+        actions
     }
 
     /// The room that a peer means; `None` when this server has no such kind.
     fn key(&self, id: PeerId, room: Room) -> Option<RoomKey> {
         match room {
             Room::Nearby => {
-                let address = self.peers.get(&id)?.address;
+                let address = self.peers.get(&id)?.location.address;
                 Some(RoomKey::Nearby(NearbyKey::of(address)))
             }
             Room::Code { nameplate } => Some(RoomKey::Code(nameplate)),
@@ -375,9 +392,17 @@ impl Rooms {
     /// Whether a peer may enter a room that it is not in. A code room takes it for its guest from now on.
     fn admit(&mut self, now: Instant, id: PeerId, key: RoomKey) -> Result<(), SignalingCode> {
         let member = self.peers.get(&id).ok_or(SignalingCode::OutOfOrder)?;
-        // Before anything that depends on whether the code is open.
-        if matches!(key, RoomKey::Code(_)) && !self.codes.try_attempt(now, member.address) {
-            return Err(SignalingCode::RateLimited);
+        match key {
+            // Before anything that depends on whether the code is open.
+            RoomKey::Code(_) if !self.codes.try_attempt(now, member.location.address) => {
+                return Err(SignalingCode::RateLimited);
+            }
+            RoomKey::Nearby(nearby)
+                if member.location.doubt != Doubt::None || self.doubtful.contains_key(&nearby) =>
+            {
+                return Err(SignalingCode::NearbyUnavailable);
+            }
+            _ => {}
         }
         if member.rooms.len() >= ROOMS_PER_PEER {
             return Err(SignalingCode::RateLimited);
@@ -402,11 +427,12 @@ impl Rooms {
     ) -> Result<(), SignalingCode> {
         let member = self.peers.get(&id).ok_or(SignalingCode::OutOfOrder)?;
         // This tells as much as joining does of whether a code is open, so both are counted.
-        let may_try = self.codes.try_attempt(now, member.address);
+        let address = member.location.address;
+        let may_try = self.codes.try_attempt(now, address);
         if !may_try || member.rooms.len() >= ROOMS_PER_PEER {
             return Err(SignalingCode::RateLimited);
         }
-        self.codes.open(now, nameplate, id, member.address)
+        self.codes.open(now, nameplate, id, address)
     }
 
     /// Puts a peer into a room that it is not in.

@@ -1,6 +1,7 @@
 //! The rules, without sockets.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -28,6 +29,17 @@ fn at(steady: Instant) -> Now {
     Now {
         steady,
         unix_seconds: TIME,
+    }
+}
+
+fn location(address: &str) -> Location {
+    doubtful(address, Doubt::None)
+}
+
+fn doubtful(address: &str, doubt: Doubt) -> Location {
+    Location {
+        address: address.parse().unwrap(),
+        doubt,
     }
 }
 
@@ -101,7 +113,7 @@ fn say(rooms: &mut Rooms, from: PeerId, message: ClientMessage) -> Vec<Action> {
 /// Connects peers 1 to `count` from `address`, each with its hello said.
 fn greeted(rooms: &mut Rooms, ids: impl IntoIterator<Item = u8>, address: &str) {
     for n in ids {
-        assert!(rooms.connect(Instant::now(), id(n), address.parse().unwrap()));
+        assert!(rooms.connect(Instant::now(), id(n), location(address)));
         say(rooms, id(n), hello(&[1]));
         assert!(rooms.has_greeted(id(n)));
     }
@@ -177,7 +189,7 @@ fn hello_is_answered_with_id_version_address_and_ice_servers() {
         Limits::default().codes,
         vec![server.clone()],
     );
-    rooms.connect(Instant::now(), id(1), "::ffff:203.0.113.7".parse().unwrap());
+    rooms.connect(Instant::now(), id(1), location("::ffff:203.0.113.7"));
     assert!(!rooms.has_greeted(id(1)));
     let welcome = ServerMessage::Welcome(Welcome {
         version: 1,
@@ -195,14 +207,14 @@ fn hello_is_answered_with_id_version_address_and_ice_servers() {
 #[test]
 fn an_id_is_given_once() {
     let mut rooms = rooms();
-    assert!(rooms.connect(Instant::now(), id(1), HOME.parse().unwrap()));
-    assert!(!rooms.connect(Instant::now(), id(1), HOME.parse().unwrap()));
+    assert!(rooms.connect(Instant::now(), id(1), location(HOME)));
+    assert!(!rooms.connect(Instant::now(), id(1), location(HOME)));
 }
 
 #[test]
 fn who_speaks_no_common_version_is_told_and_closed() {
     let mut rooms = rooms();
-    rooms.connect(Instant::now(), id(1), HOME.parse().unwrap());
+    rooms.connect(Instant::now(), id(1), location(HOME));
     let mut expected = refused(1, SignalingCode::Incompatible);
     expected.push(Action::Close {
         peer: id(1),
@@ -215,7 +227,7 @@ fn who_speaks_no_common_version_is_told_and_closed() {
 #[test]
 fn nothing_but_hello_comes_first_and_hello_comes_once() {
     let mut rooms = rooms();
-    rooms.connect(Instant::now(), id(1), HOME.parse().unwrap());
+    rooms.connect(Instant::now(), id(1), location(HOME));
     for (message, about) in [
         (join(), About::room(Room::Nearby)),
         (open("7K3M"), About::room(code("7K3M"))),
@@ -226,7 +238,7 @@ fn nothing_but_hello_comes_first_and_hello_comes_once() {
         assert_eq!(said, answer(id(1), SignalingCode::OutOfOrder, about));
     }
     let mut rooms = self::rooms();
-    rooms.connect(Instant::now(), id(1), HOME.parse().unwrap());
+    rooms.connect(Instant::now(), id(1), location(HOME));
     say(&mut rooms, id(1), hello(&[1]));
     let answer = say(&mut rooms, id(1), hello(&[1]));
     assert_eq!(answer, refused(1, SignalingCode::OutOfOrder));
@@ -528,7 +540,7 @@ fn stopping_tells_and_closes_everyone() {
     let mut rooms = rooms();
     joined(&mut rooms, [1, 2], HOME);
     joined(&mut rooms, [3], ELSEWHERE);
-    rooms.connect(Instant::now(), id(4), HOME.parse().unwrap());
+    rooms.connect(Instant::now(), id(4), location(HOME));
     let actions = rooms.shut_down();
     let stopping = error(SignalingCode::ShuttingDown, About::default());
     let told: BTreeSet<_> = heard(&actions)
@@ -1006,9 +1018,64 @@ fn who_shares_two_rooms_hears_of_a_new_card_once() {
     ));
 }
 
+#[test]
+fn who_may_be_anywhere_is_near_nobody() {
+    let mut rooms = rooms();
+    joined(&mut rooms, [1, 2], HOME);
+    rooms.connect(Instant::now(), id(3), doubtful(HOME, Doubt::Client));
+    say(&mut rooms, id(3), hello(&[1]));
+    assert_eq!(
+        say(&mut rooms, id(3), join()),
+        refused_room(3, SignalingCode::NearbyUnavailable, Room::Nearby)
+    );
+    // The others are where they seem to be.
+    assert_eq!(heard(&say(&mut rooms, id(1), join())).len(), 1);
+    assert_eq!(heard(&say(&mut rooms, id(3), enter(group(1)))).len(), 1);
+    assert_eq!(heard(&say(&mut rooms, id(3), open("7K3M"))).len(), 1);
+}
+
+#[test]
+fn where_everyone_may_be_anywhere_nobody_is_near_as_long_as_it_lasts() {
+    let mut rooms = rooms();
+    joined(&mut rooms, [1, 2], HOME);
+    joined(&mut rooms, [3, 4], ELSEWHERE);
+    for n in [1, 2] {
+        say(&mut rooms, id(n), enter(group(1)));
+    }
+    rooms.connect(Instant::now(), id(5), doubtful(HOME, Doubt::Everyone));
+    // Before its hello it is nobody.
+    assert_eq!(heard(&say(&mut rooms, id(1), join())).len(), 1);
+    let told = heard(&say(&mut rooms, id(5), hello(&[1])));
+    let over = closed(Room::Nearby);
+    assert_eq!(told[1..], [(id(1), over.clone()), (id(2), over)]);
+    for n in [1, 5] {
+        assert_eq!(
+            say(&mut rooms, id(n), join()),
+            refused_room(n, SignalingCode::NearbyUnavailable, Room::Nearby)
+        );
+    }
+    // Other rooms go on, and so does the rest of the world.
+    let reached =
+        |actions: &[Action]| matches!(heard(actions)[..], [(_, ServerMessage::Signal { .. })]);
+    assert!(reached(&say(&mut rooms, id(1), signal(id(2)))));
+    assert!(reached(&say(&mut rooms, id(3), signal(id(4)))));
+    assert_eq!(heard(&say(&mut rooms, id(5), enter(group(1)))).len(), 3);
+
+    rooms.connect(Instant::now(), id(6), doubtful(HOME, Doubt::Everyone));
+    say(&mut rooms, id(6), hello(&[1]));
+    rooms.disconnect(id(5));
+    assert!(is_refused(
+        &say(&mut rooms, id(1), join()),
+        SignalingCode::NearbyUnavailable
+    ));
+    rooms.disconnect(id(6));
+    assert_eq!(heard(&say(&mut rooms, id(1), join())).len(), 1);
+    assert!(rooms.doubtful.is_empty());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
-    Connect(u8, usize),
+    Connect(u8, usize, Doubt),
     Hello(u8),
     Join(u8, usize),
     Open(u8, usize),
@@ -1047,11 +1114,20 @@ fn some_rooms() -> [Room; 8] {
     ]
 }
 
+fn doubt() -> impl Strategy<Value = Doubt> {
+    prop_oneof![
+        20 => Just(Doubt::None),
+        1 => Just(Doubt::Client),
+        1 => Just(Doubt::Everyone),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let peer = || 0..40_u8;
     let room = || 0..some_rooms().len();
     prop_oneof![
-        3 => (peer(), 0..ADDRESSES.len()).prop_map(|(peer, address)| Step::Connect(peer, address)),
+        3 => (peer(), 0..ADDRESSES.len(), doubt())
+            .prop_map(|(peer, address, doubt)| Step::Connect(peer, address, doubt)),
         3 => peer().prop_map(Step::Hello),
         6 => (peer(), room()).prop_map(|(peer, room)| Step::Join(peer, room)),
         3 => (peer(), 0..NAMEPLATES.len()).prop_map(|(peer, name)| Step::Open(peer, name)),
@@ -1069,6 +1145,9 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct World {
     addresses: BTreeMap<PeerId, IpAddr>,
+    /// What the server was told of each client's address.
+    doubts: BTreeMap<PeerId, Doubt>,
+    greeted: BTreeSet<PeerId>,
     /// The others in each room of each client.
     views: BTreeMap<(PeerId, Room), BTreeSet<PeerId>>,
 }
@@ -1127,7 +1206,10 @@ impl World {
                         assert!(self.shared(to, from).next().is_some());
                         assert!(self.shared(from, to).next().is_some());
                     }
-                    ServerMessage::Welcome(welcome) => assert_eq!(welcome.peer, to),
+                    ServerMessage::Welcome(welcome) => {
+                        assert_eq!(welcome.peer, to);
+                        self.greeted.insert(to);
+                    }
                     ServerMessage::Error { .. } => {}
                     ServerMessage::Unknown => panic!("the server says what it doesn't know"),
                 }
@@ -1137,6 +1219,7 @@ impl World {
 
     fn forget(&mut self, peer: PeerId) {
         self.addresses.remove(&peer);
+        self.greeted.remove(&peer);
         self.views.retain(|(other, _), _| *other != peer);
     }
 
@@ -1158,6 +1241,14 @@ impl World {
                 _ => ROOM_PEERS,
             };
             assert!(view.len() < most);
+        }
+        // Nobody is near whose place is in doubt, nor anyone else who seems to be there.
+        let nearby = || self.views.keys().filter(|(_, room)| *room == Room::Nearby);
+        assert!(nearby().all(|(peer, _)| self.doubts[peer] == Doubt::None));
+        for one in &self.greeted {
+            let place = self.place(*one, Room::Nearby);
+            let hidden = self.doubts[one] == Doubt::Everyone;
+            assert!(!hidden || nearby().all(|(peer, room)| self.place(*peer, *room) != place));
         }
     }
 
@@ -1187,10 +1278,11 @@ proptest! {
         for step in steps {
             let mut say = |n, message| rooms.receive(at(now), id(n), Incoming::Message(message));
             let actions = match step {
-                Step::Connect(n, address) => {
-                    let address = ADDRESSES[address].parse().unwrap();
-                    if rooms.connect(now, id(n), address) {
-                        world.addresses.insert(id(n), address);
+                Step::Connect(n, address, doubt) => {
+                    let location = doubtful(ADDRESSES[address], doubt);
+                    if rooms.connect(now, id(n), location) {
+                        world.addresses.insert(id(n), location.address);
+                        world.doubts.insert(id(n), doubt);
                     }
                     Vec::new()
                 }
@@ -1232,6 +1324,6 @@ proptest! {
         }
         prop_assert!(rooms.peers.is_empty() && rooms.rooms.is_empty());
         prop_assert_eq!(rooms.census(), Census::default());
-        prop_assert!(rooms.codes.is_empty());
+        prop_assert!(rooms.codes.is_empty() && rooms.doubtful.is_empty());
     }
 }

@@ -308,6 +308,7 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
         Just(SignalingCode::RoomFull),
         Just(SignalingCode::Taken),
         Just(SignalingCode::CodeNotFound),
+        Just(SignalingCode::NearbyUnavailable),
         Just(SignalingCode::RateLimited),
         Just(SignalingCode::ShuttingDown),
         Just(SignalingCode::Unknown),
