@@ -232,7 +232,7 @@ impl Rooms {
         };
         match message {
             ClientMessage::Unknown => answer(id, SignalingCode::Unsupported, about),
-            ClientMessage::Hello(hello) if !greeted => self.greet(moment, id, hello),
+            ClientMessage::Hello(hello) if !greeted => self.greet(moment, id, &hello),
             ClientMessage::Hello(_) => self.refuse(now, id, SignalingCode::OutOfOrder, about),
             _ if !greeted => self.refuse(now, id, SignalingCode::OutOfOrder, about),
             ClientMessage::Join { room, device } => match self.key(id, room) {
@@ -322,7 +322,7 @@ impl Rooms {
         self.census
     }
 
-    fn greet(&mut self, now: Now, id: PeerId, hello: ClientHello) -> Vec<Action> {
+    fn greet(&mut self, now: Now, id: PeerId, hello: &ClientHello) -> Vec<Action> {
         let Some(version) = hello.versions.common() else {
             let mut actions = answer(id, SignalingCode::Incompatible, About::default());
             actions.extend(self.close(id, Ending::Incompatible));

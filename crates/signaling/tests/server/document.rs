@@ -60,6 +60,16 @@ fn every_kind_of_message_has_a_true_example() {
 }
 
 #[test]
+fn every_error_code_is_in_the_table() {
+    let words = include_str!("../../../protocol/tests/golden/words/signaling-code.json");
+    let words: Vec<String> = serde_json::from_str(words).unwrap();
+    for word in words.iter().filter(|word| *word != "unknown") {
+        let row = format!("\n| `{word}` |");
+        assert!(DOCUMENT.contains(&row), "{row}");
+    }
+}
+
+#[test]
 fn every_close_code_is_in_the_table() {
     for ending in [
         Ending::ProtocolError,
