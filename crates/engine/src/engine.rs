@@ -81,9 +81,9 @@ impl Engine {
         match input {
             Input::Command(command) => self.handle_command(command),
             Input::SignalingOpened => {
-                if let (Some(settings), Some(card)) = (&self.settings, self.card()) {
+                if let Some(settings) = &self.settings {
                     self.signaling
-                        .handle_opened(card, settings.endpoint, &mut self.out);
+                        .handle_opened(settings.endpoint, &mut self.out);
                 }
             }
             Input::SignalingReceived(text) => self.handle_signaling_received(text),

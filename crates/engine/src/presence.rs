@@ -1,11 +1,30 @@
 //! Who is there, as the signaling server tells it. Cards are hints; nothing here is proven.
 
-use tabferry_protocol::card::EndpointKind;
+use tabferry_protocol::card::{DeviceCard, EndpointKind};
 use tabferry_protocol::host::DeviceView;
 use tabferry_protocol::id::{DeviceId, PeerId};
-use tabferry_protocol::signaling::Peer;
+use tabferry_protocol::signaling;
 
 use crate::table::Table;
+
+/// A peer whose card is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) device: DeviceCard,
+    pub(crate) endpoint: EndpointKind,
+}
+
+impl Peer {
+    /// The peer as the server tells of it; `None` if it shows no card.
+    pub(crate) fn with_card(peer: signaling::Peer) -> Option<Self> {
+        Some(Self {
+            id: peer.id,
+            device: peer.device?,
+            endpoint: peer.endpoint,
+        })
+    }
+}
 
 /// The peers of our rooms.
 #[derive(Debug, Default)]
@@ -34,6 +53,11 @@ impl Presence {
 
     pub(crate) fn remove(&mut self, peer: PeerId) {
         self.peers.remove(&peer);
+    }
+
+    /// Everyone who is there.
+    pub(crate) fn ids(&self) -> Vec<PeerId> {
+        self.peers.values().map(|(_, peer)| peer.id).collect()
     }
 
     pub(crate) fn get(&self, peer: PeerId) -> Option<&Peer> {

@@ -7,10 +7,10 @@ use tabferry_protocol::identity::PublicKey;
 use tabferry_protocol::limits::{
     CONNECT_ATTEMPT_MS, CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, ITEMS_PER_MINUTE,
 };
-use tabferry_protocol::signaling::Peer;
 
 use crate::connection::Connection;
 use crate::io::Time;
+use crate::presence::Peer;
 
 /// A session inside one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,12 +10,12 @@ use tabferry_protocol::limits::{
     CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
     PROPOSAL_RETRIES, SESSIONS,
 };
-use tabferry_protocol::signaling::{Peer, ServerMessage, Signal, SignalBody, SignalingCode};
+use tabferry_protocol::signaling::{Room, ServerMessage, Signal, SignalBody, SignalingCode};
 
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::io::{ConnectionKey, ConnectionState, Output, Time};
-use crate::presence::view;
+use crate::presence::{Peer, view};
 use crate::session::{Session, SessionKey};
 use crate::transfer::Transfer;
 
@@ -30,16 +30,36 @@ impl Engine {
             .handle_received(self.now, text, &mut self.out);
         self.forget_presence_if_lost(was_online);
         match message {
-            Some(ServerMessage::Joined { peers, .. }) => {
-                peers.iter().for_each(|peer| self.meet(peer))
+            Some(ServerMessage::Welcome(_)) => {
+                self.signaling
+                    .send_join(Room::Nearby, self.card(), &mut self.out);
             }
-            Some(ServerMessage::PeerJoined { peer, .. }) => self.meet(&peer),
-            Some(ServerMessage::PeerUpdated { peer }) => self.update_peer(peer),
+            Some(ServerMessage::Joined { peers, .. }) => peers
+                .into_iter()
+                .filter_map(Peer::with_card)
+                .for_each(|peer| self.meet(&peer)),
+            Some(ServerMessage::PeerJoined { peer, .. }) => {
+                if let Some(peer) = Peer::with_card(peer) {
+                    self.meet(&peer);
+                }
+            }
+            Some(ServerMessage::PeerUpdated { peer }) => {
+                if let Some(peer) = Peer::with_card(peer) {
+                    self.update_peer(peer);
+                }
+            }
             Some(ServerMessage::PeerLeft { peer, .. }) => self.part(peer),
+            // No other room is joined: whoever is known is known from here.
+            Some(ServerMessage::RoomClosed { room: Room::Nearby }) => self
+                .presence
+                .ids()
+                .into_iter()
+                .for_each(|peer| self.part(peer)),
             Some(ServerMessage::Signal { from, signal }) => self.handle_signal(from, signal),
             Some(ServerMessage::Error {
                 code: SignalingCode::PeerNotFound,
                 to: Some(peer),
+                ..
             }) => self.part(peer),
             _ => {}
         }

@@ -156,13 +156,14 @@ impl Scene {
             version: 1,
             peer: PeerId::from_bytes([OWN; 16]),
             address: "127.0.0.1".to_owned(),
+            time: 0,
             ice_servers: Vec::new(),
         });
         let joined = ServerMessage::Joined {
             room: Room::Nearby,
             peers: vec![Peer {
                 id: PeerId::from_bytes([PEER; 16]),
-                device: card(PEER),
+                device: Some(card(PEER)),
                 endpoint: EndpointKind::Browser,
             }],
         };

@@ -24,7 +24,8 @@ use tabferry_protocol::host::{
     StoredFile, Subject, TransferState, TransferView,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
+    WireTransferId,
 };
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::link::WebUrl;
@@ -32,6 +33,7 @@ use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::pair::{PairHalf, PairSecret};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::sas::{Asker, Nonce};
+use tabferry_protocol::secret_code::Nameplate;
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -98,6 +100,7 @@ variants!(Entry:
 variants!(ClientMessage:
     Self::Hello(_) => "hello",
     Self::Join { .. } => "join",
+    Self::Open { .. } => "open",
     Self::Leave { .. } => "leave",
     Self::Signal { .. } => "signal",
     Self::Update { .. } => "update",
@@ -109,6 +112,7 @@ variants!(ServerMessage:
     Self::PeerJoined { .. } => "peer-joined",
     Self::PeerUpdated { .. } => "peer-updated",
     Self::PeerLeft { .. } => "peer-left",
+    Self::RoomClosed { .. } => "room-closed",
     Self::Signal { .. } => "signal",
     Self::Error { .. } => "error",
     Self::Unknown => "unknown",
@@ -221,6 +225,9 @@ variants!(SignalingCode:
     Self::PeerNotFound => "peer-not-found",
     Self::Busy => "busy",
     Self::RoomFull => "room-full",
+    Self::Taken => "taken",
+    Self::CodeNotFound => "code-not-found",
+    Self::NearbyUnavailable => "nearby-unavailable",
     Self::RateLimited => "rate-limited",
     Self::ShuttingDown => "shutting-down",
     Self::Unknown => "unknown",
@@ -246,7 +253,13 @@ variants!(EndpointKind:
 );
 variants!(Direction: Self::Send => "send", Self::Receive => "receive");
 variants!(Role: Self::Sender => "sender", Self::Receiver => "receiver");
-variants!(Room: Self::Nearby => "nearby", Self::Unknown => "unknown");
+variants!(Room:
+    Self::Nearby => "nearby",
+    Self::Code { .. } => "code",
+    Self::Group { .. } => "group",
+    Self::Pair { .. } => "pair",
+    Self::Unknown => "unknown",
+);
 
 fn golden_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -352,6 +365,14 @@ fn device_id() -> DeviceId {
 
 fn peer_id() -> PeerId {
     PeerId::from_bytes(*b"peers-of-goldens")
+}
+
+fn nameplate() -> Nameplate {
+    "7K3M".parse().expect("a nameplate")
+}
+
+fn tag() -> PairTag {
+    PairTag::from_bytes(*b"tag-of-a-pair-17")
 }
 
 fn device() -> DeviceCard {
@@ -665,7 +686,6 @@ fn client_messages() {
     let hello = |capabilities: Vec<String>| {
         ClientMessage::Hello(ClientHello {
             versions: Versions::spoken(),
-            device: device(),
             endpoint: EndpointKind::Native,
             capabilities,
         })
@@ -676,11 +696,31 @@ fn client_messages() {
             "hello-with-capabilities",
             hello(vec!["one".to_owned(), "two".to_owned()]),
         ),
-        ("join", ClientMessage::Join { room: Room::Nearby }),
+        (
+            "join",
+            ClientMessage::Join {
+                room: Room::Nearby,
+                device: Some(device()),
+            },
+        ),
+        (
+            "join-without-card",
+            ClientMessage::Join {
+                room: Room::Pair { tag: tag() },
+                device: None,
+            },
+        ),
         (
             "join-unknown-room",
             ClientMessage::Join {
                 room: Room::Unknown,
+                device: None,
+            },
+        ),
+        (
+            "open",
+            ClientMessage::Open {
+                nameplate: nameplate(),
             },
         ),
         ("leave", ClientMessage::Leave { room: Room::Nearby }),
@@ -714,9 +754,14 @@ fn client_messages() {
 fn server_messages() {
     let peer = || Peer {
         id: peer_id(),
-        device: device(),
+        device: Some(device()),
         endpoint: EndpointKind::Page,
     };
+    let unnamed = || Peer {
+        device: None,
+        ..peer()
+    };
+    let pair = Room::Pair { tag: tag() };
     let room = Room::Nearby;
     let mut samples = vec![
         (
@@ -725,6 +770,7 @@ fn server_messages() {
                 version: 1,
                 peer: peer_id(),
                 address: "2001:db8::1".to_owned(),
+                time: 1_785_000_000,
                 ice_servers: vec![
                     IceServer {
                         url: "stun:stun.example.org:3478".to_owned(),
@@ -745,6 +791,7 @@ fn server_messages() {
                 version: 1,
                 peer: peer_id(),
                 address: "127.0.0.1".to_owned(),
+                time: 0,
                 ice_servers: Vec::new(),
             }),
         ),
@@ -753,6 +800,13 @@ fn server_messages() {
             ServerMessage::Joined {
                 room,
                 peers: vec![peer()],
+            },
+        ),
+        (
+            "joined-without-cards",
+            ServerMessage::Joined {
+                room: pair,
+                peers: vec![unnamed()],
             },
         ),
         (
@@ -766,6 +820,13 @@ fn server_messages() {
             "peer-joined",
             ServerMessage::PeerJoined { room, peer: peer() },
         ),
+        (
+            "peer-joined-without-card",
+            ServerMessage::PeerJoined {
+                room: pair,
+                peer: unnamed(),
+            },
+        ),
         ("peer-updated", ServerMessage::PeerUpdated { peer: peer() }),
         (
             "peer-left",
@@ -775,10 +836,19 @@ fn server_messages() {
             },
         ),
         (
+            "room-closed",
+            ServerMessage::RoomClosed {
+                room: Room::Code {
+                    nameplate: nameplate(),
+                },
+            },
+        ),
+        (
             "error",
             ServerMessage::Error {
-                code: SignalingCode::RoomFull,
+                code: SignalingCode::InvalidMessage,
                 to: None,
+                room: None,
             },
         ),
         (
@@ -786,6 +856,17 @@ fn server_messages() {
             ServerMessage::Error {
                 code: SignalingCode::PeerNotFound,
                 to: Some(peer_id()),
+                room: None,
+            },
+        ),
+        (
+            "error-about-a-room",
+            ServerMessage::Error {
+                code: SignalingCode::CodeNotFound,
+                to: None,
+                room: Some(Room::Code {
+                    nameplate: nameplate(),
+                }),
             },
         ),
         ("unknown", ServerMessage::Unknown),
@@ -1210,6 +1291,9 @@ fn closed_sets_of_words() {
             SignalingCode::PeerNotFound,
             SignalingCode::Busy,
             SignalingCode::RoomFull,
+            SignalingCode::Taken,
+            SignalingCode::CodeNotFound,
+            SignalingCode::NearbyUnavailable,
             SignalingCode::RateLimited,
             SignalingCode::ShuttingDown,
             SignalingCode::Unknown,
@@ -1245,8 +1329,32 @@ fn closed_sets_of_words() {
     );
     check_words("direction", &[Direction::Send, Direction::Receive]);
     check_words("role", &[Role::Sender, Role::Receiver]);
-    let rooms = [("nearby", Room::Nearby), ("unknown", Room::Unknown)];
-    check_json("room", &rooms);
+}
+
+/// One room of each kind.
+fn rooms() -> [(&'static str, Room); 5] {
+    [
+        ("nearby", Room::Nearby),
+        (
+            "code",
+            Room::Code {
+                nameplate: nameplate(),
+            },
+        ),
+        (
+            "group",
+            Room::Group {
+                name: "F0RTYB1T".parse().expect("the name of a group"),
+            },
+        ),
+        ("pair", Room::Pair { tag: tag() }),
+        ("unknown", Room::Unknown),
+    ]
+}
+
+#[test]
+fn rooms_of_every_kind() {
+    check_json("room", &rooms());
 }
 
 /// Checks one folder whose files are computed from fixed values, not read.

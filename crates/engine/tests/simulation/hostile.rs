@@ -346,11 +346,11 @@ impl World {
                 let id = DeviceId::from_bytes(self.random.bytes());
                 let peer = Peer {
                     id: PeerId::from_bytes(self.random.bytes()),
-                    device: DeviceCard {
+                    device: Some(DeviceCard {
                         id,
                         name,
                         kind: DeviceKind::Other,
-                    },
+                    }),
                     endpoint: EndpointKind::Other,
                 };
                 ServerMessage::PeerUpdated { peer }.encode()

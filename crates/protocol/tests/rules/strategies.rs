@@ -16,7 +16,8 @@ use tabferry_protocol::host::{
     StoredFile, Subject, TransferState, TransferView,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
+    WireTransferId,
 };
 use tabferry_protocol::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CODE_PROOF_MESSAGE_BYTES,
@@ -29,6 +30,7 @@ use tabferry_protocol::name::cut_to_bytes;
 use tabferry_protocol::pair::PairHalf;
 use tabferry_protocol::paired::AutoAccept;
 use tabferry_protocol::sas::{Asker, Nonce};
+use tabferry_protocol::secret_code::{GroupCode, Nameplate, SecretCode};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -264,12 +266,26 @@ fn signal() -> impl Strategy<Value = Signal> {
     })
 }
 
+fn nameplate() -> impl Strategy<Value = Nameplate> {
+    any::<[u8; 5]>().prop_map(|bytes| SecretCode::from_random(bytes).nameplate)
+}
+
 fn room() -> impl Strategy<Value = Room> {
-    prop_oneof![Just(Room::Nearby), Just(Room::Unknown)]
+    prop_oneof![
+        Just(Room::Nearby),
+        nameplate().prop_map(|nameplate| Room::Code { nameplate }),
+        any::<[u8; 5]>().prop_map(|bytes| Room::Group {
+            name: GroupCode::from_random(bytes)
+        }),
+        any::<[u8; 16]>().prop_map(|bytes| Room::Pair {
+            tag: PairTag::from_bytes(bytes)
+        }),
+        Just(Room::Unknown),
+    ]
 }
 
 fn peer() -> impl Strategy<Value = Peer> {
-    (peer_id(), device(), endpoint()).prop_map(|(id, device, endpoint)| Peer {
+    (peer_id(), option::of(device()), endpoint()).prop_map(|(id, device, endpoint)| Peer {
         id,
         device,
         endpoint,
@@ -279,17 +295,16 @@ fn peer() -> impl Strategy<Value = Peer> {
 pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
     let capabilities = vec(text(CAPABILITY_BYTES), 0..=CAPABILITIES);
     prop_oneof![
-        (versions(), device(), endpoint(), capabilities).prop_map(
-            |(versions, device, endpoint, capabilities)| {
-                ClientMessage::Hello(ClientHello {
-                    versions,
-                    device,
-                    endpoint,
-                    capabilities,
-                })
-            }
-        ),
-        room().prop_map(|room| ClientMessage::Join { room }),
+        (versions(), endpoint(), capabilities).prop_map(|(versions, endpoint, capabilities)| {
+            ClientMessage::Hello(ClientHello {
+                versions,
+                endpoint,
+                capabilities,
+            })
+        }),
+        (room(), option::of(device()))
+            .prop_map(|(room, device)| ClientMessage::Join { room, device }),
+        nameplate().prop_map(|nameplate| ClientMessage::Open { nameplate }),
         room().prop_map(|room| ClientMessage::Leave { room }),
         (peer_id(), signal()).prop_map(|(to, signal)| ClientMessage::Signal { to, signal }),
         device().prop_map(|device| ClientMessage::Update { device }),
@@ -317,6 +332,9 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
         Just(SignalingCode::PeerNotFound),
         Just(SignalingCode::Busy),
         Just(SignalingCode::RoomFull),
+        Just(SignalingCode::Taken),
+        Just(SignalingCode::CodeNotFound),
+        Just(SignalingCode::NearbyUnavailable),
         Just(SignalingCode::RateLimited),
         Just(SignalingCode::ShuttingDown),
         Just(SignalingCode::Unknown),
@@ -326,12 +344,13 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
 pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
     let ice_servers = vec(ice_server(), 0..=ICE_SERVERS);
     prop_oneof![
-        (any::<u16>(), peer_id(), text(64), ice_servers).prop_map(
-            |(version, peer, address, ice_servers)| {
+        (any::<u16>(), peer_id(), text(64), any::<u64>(), ice_servers).prop_map(
+            |(version, peer, address, time, ice_servers)| {
                 ServerMessage::Welcome(Welcome {
                     version,
                     peer,
                     address,
+                    time,
                     ice_servers,
                 })
             }
@@ -341,8 +360,9 @@ pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
         peer().prop_map(|peer| ServerMessage::PeerUpdated { peer }),
         (room(), peer_id()).prop_map(|(room, peer)| ServerMessage::PeerLeft { room, peer }),
         (peer_id(), signal()).prop_map(|(from, signal)| ServerMessage::Signal { from, signal }),
-        (signaling_code(), option::of(peer_id()))
-            .prop_map(|(code, to)| ServerMessage::Error { code, to }),
+        room().prop_map(|room| ServerMessage::RoomClosed { room }),
+        (signaling_code(), option::of(peer_id()), option::of(room()))
+            .prop_map(|(code, to, room)| ServerMessage::Error { code, to, room }),
         Just(ServerMessage::Unknown),
     ]
 }
