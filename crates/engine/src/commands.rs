@@ -2,7 +2,9 @@
 
 use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::code::Code;
-use tabferry_protocol::host::{Command, DeviceView, PlainItem, Settings, Subject, TransferState};
+use tabferry_protocol::host::{
+    Command, DeviceView, PlainItem, Settings, Subject, TransferState, TrustCommand,
+};
 use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
 use tabferry_protocol::limits::OPEN_TRANSFERS;
 use tabferry_protocol::manifest::Item;
@@ -43,26 +45,31 @@ impl Engine {
                     self.out.changed();
                 }
             }
-            Command::Pair { with } => self.pair(with),
-            Command::AnswerPairing { yes } => self.answer_pairing(yes),
-            Command::PickPairing { choice } => self.pick_pairing(choice),
-            Command::EndPairing => self.end_pairing(),
-            Command::Unpair { device } => self.trust.remove(device, &mut self.out),
-            Command::RenamePaired { device, name } => {
+            Command::DismissItem { item } => {
+                self.items.retain(|known| known.id != item);
+                self.out.changed();
+            }
+        }
+    }
+
+    pub(crate) fn handle_trust_command(&mut self, command: TrustCommand) {
+        match command {
+            TrustCommand::Pair { with } => self.pair(with),
+            TrustCommand::AnswerPairing { yes } => self.answer_pairing(yes),
+            TrustCommand::PickPairing { choice } => self.pick_pairing(choice),
+            TrustCommand::EndPairing => self.end_pairing(),
+            TrustCommand::Unpair { device } => self.trust.remove(device, &mut self.out),
+            TrustCommand::Rename { device, name } => {
                 self.trust
                     .change(device, &mut self.out, |known| known.name = name);
             }
-            Command::SetAutoAccept {
+            TrustCommand::SetAutoAccept {
                 device,
                 auto_accept,
             } => {
                 self.trust.change(device, &mut self.out, |known| {
                     known.auto_accept = auto_accept;
                 });
-            }
-            Command::DismissItem { item } => {
-                self.items.retain(|known| known.id != item);
-                self.out.changed();
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::code::Code;
-use tabferry_protocol::host::{DeviceView, ItemView, Settings, Snapshot};
+use tabferry_protocol::host::{self, DeviceView, ItemView, Settings, Snapshot};
 use tabferry_protocol::id::{DeviceId, TransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::paired::PairedDevice;
@@ -80,6 +80,7 @@ impl Engine {
         self.now = self.now.max(now);
         match input {
             Input::Command(command) => self.handle_command(command),
+            Input::TrustCommand(command) => self.handle_trust_command(command),
             Input::SignalingOpened => {
                 if let Some(settings) = &self.settings {
                     self.signaling
@@ -241,6 +242,12 @@ impl Engine {
                 .map(|transfer| transfer.view(now))
                 .collect(),
             items: self.items.iter().rev().cloned().collect(),
+        }
+    }
+
+    /// Whom the person at this device trusts.
+    pub fn trust(&self) -> host::Trust {
+        host::Trust {
             paired: self.trust.views(),
             pairing: self.pairings.view(),
         }

@@ -6,7 +6,7 @@ use core::ops::Add;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::BulkHeader;
-use tabferry_protocol::host::{Command, Event, SignalingProblem, StoredFile};
+use tabferry_protocol::host::{Command, Event, SignalingProblem, StoredFile, TrustCommand};
 use tabferry_protocol::id::SourceId;
 use tabferry_protocol::name::ReceivedName;
 use tabferry_protocol::paired::PairedDevice;
@@ -81,6 +81,8 @@ pub enum FileFailure {
 pub enum Input<'a> {
     /// A person, or a page for them, wants something.
     Command(Command),
+    /// A person decides whom to trust.
+    TrustCommand(TrustCommand),
     /// The socket asked for by [`Output::OpenSignaling`] is open.
     SignalingOpened,
     /// It received a text message.

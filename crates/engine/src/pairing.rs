@@ -268,7 +268,7 @@ impl Engine {
             .sessions
             .get(&session)
             .and_then(|session| session.transcript());
-        self.out.event(Event::PairingAnswered { device });
+        self.out.event(Event::PairingAnswered);
         match transcript.filter(|_| yes) {
             Some(transcript) => {
                 pairing.state = State::Answered(Asked::new(transcript, nonce, commitment));
@@ -451,9 +451,7 @@ impl Engine {
         self.out.changed();
         if pairing.is_live() {
             if matches!(pairing.state, State::Asked(_)) {
-                self.out.event(Event::PairingAnswered {
-                    device: pairing.device.id,
-                });
+                self.out.event(Event::PairingAnswered);
             }
             self.send_frame(pairing.session, &ControlFrame::PairStop(PairStop {}));
         }
@@ -491,9 +489,8 @@ impl Engine {
         self.out.changed();
         if matches!(pairing.state, State::Asked(_)) {
             // Nobody here has anything to learn from its end.
-            let device = pairing.device.id;
             self.pairings.current = None;
-            self.out.event(Event::PairingAnswered { device });
+            self.out.event(Event::PairingAnswered);
         } else {
             pairing.state = State::Ended(PairingStep::Ended { reason });
         }

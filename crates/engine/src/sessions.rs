@@ -376,6 +376,10 @@ impl Engine {
             SignalBody::EndOfCandidates => known.apply_candidate(None, out),
             SignalBody::RestartRequest => known.handle_restart_request(out),
             SignalBody::Bye { code: None } => self.lose_connection(key, Code::ConnectionLost),
+            // The server may have said this: it ends no session with a peer that has proved itself for good.
+            SignalBody::Bye { code: Some(_) } if known.open => {
+                self.lose_connection(key, Code::ConnectionLost);
+            }
             SignalBody::Bye { code: Some(code) } => self.end_session(key, code),
             SignalBody::Offer { .. } | SignalBody::Unknown => {}
         }

@@ -89,6 +89,12 @@ pub enum Command {
         /// Which.
         item: ItemId,
     },
+}
+
+/// What a person asks about paired devices. Apart from [`Command`], so that only the pages for it read and write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustCommand {
     /// Begin to pair with a device.
     Pair {
         /// With which.
@@ -112,7 +118,7 @@ pub enum Command {
         device: DeviceId,
     },
     /// Call a paired device something else, here.
-    RenamePaired {
+    Rename {
         /// Which.
         device: DeviceId,
         /// What.
@@ -183,11 +189,8 @@ pub enum Event {
         device: DeviceView,
     },
     /// Nobody has to answer a device that asked to pair any more.
-    PairingAnswered {
-        /// Which.
-        device: DeviceId,
-    },
-    /// A connection with a device could not be verified: a fault, or somebody in between. Nothing went over it.
+    PairingAnswered,
+    /// A connection with a device could not be verified, or not any more: a fault, or somebody in between. It is closed.
     Unverified {
         /// The device, as the signaling server names it.
         device: DeviceView,
@@ -209,6 +212,11 @@ pub struct Snapshot {
     pub transfers: Vec<TransferView>,
     /// Received pages, links and texts, newest first.
     pub items: Vec<ItemView>,
+}
+
+/// Whom a person trusts. Apart from [`Snapshot`], so that only the pages for it read all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
     /// Paired devices, by name.
     pub paired: Vec<PairedView>,
     /// The pairing under way, or the last one until it is taken off the screen.

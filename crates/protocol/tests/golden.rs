@@ -21,7 +21,7 @@ use tabferry_protocol::frame::{
 use tabferry_protocol::host::{
     Command, ConnectionView, DeviceView, Direction, Event, ItemView, PairedView, PairingEnd,
     PairingStep, PairingView, ProposalView, Settings, SignalingProblem, Snapshot, SourceFile,
-    StoredFile, Subject, TransferState, TransferView,
+    StoredFile, Subject, TransferState, TransferView, Trust, TrustCommand,
 };
 use tabferry_protocol::id::{
     AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
@@ -139,12 +139,14 @@ variants!(Command:
     Self::Cancel { .. } => "cancel",
     Self::Dismiss { .. } => "dismiss",
     Self::DismissItem { .. } => "dismiss-item",
+);
+variants!(TrustCommand:
     Self::Pair { .. } => "pair",
     Self::AnswerPairing { .. } => "answer-pairing",
     Self::PickPairing { .. } => "pick-pairing",
     Self::EndPairing => "end-pairing",
     Self::Unpair { .. } => "unpair",
-    Self::RenamePaired { .. } => "rename-paired",
+    Self::Rename { .. } => "rename",
     Self::SetAutoAccept { .. } => "set-auto-accept",
 );
 variants!(Event:
@@ -153,7 +155,7 @@ variants!(Event:
     Self::ItemReceived { .. } => "item-received",
     Self::TransferEnded { .. } => "transfer-ended",
     Self::PairingAsked { .. } => "pairing-asked",
-    Self::PairingAnswered { .. } => "pairing-answered",
+    Self::PairingAnswered => "pairing-answered",
     Self::Unverified { .. } => "unverified",
 );
 impl Variants for PairedDevice {
@@ -969,22 +971,38 @@ fn commands() {
             ("cancel", Command::Cancel { transfer }),
             ("dismiss", Command::Dismiss { transfer }),
             ("dismiss-item", Command::DismissItem { item: ItemId(2) }),
-            ("pair", Command::Pair { with: to }),
-            ("answer-pairing", Command::AnswerPairing { yes: true }),
-            ("pick-pairing", Command::PickPairing { choice: Some(2) }),
-            ("pick-pairing-none", Command::PickPairing { choice: None }),
-            ("end-pairing", Command::EndPairing),
-            ("unpair", Command::Unpair { device: to }),
+        ],
+    );
+}
+
+#[test]
+fn trust_commands() {
+    let to = device_id();
+    check_json(
+        "trust-command",
+        &[
+            ("pair", TrustCommand::Pair { with: to }),
+            ("answer-pairing", TrustCommand::AnswerPairing { yes: true }),
             (
-                "rename-paired",
-                Command::RenamePaired {
+                "pick-pairing",
+                TrustCommand::PickPairing { choice: Some(2) },
+            ),
+            (
+                "pick-pairing-none",
+                TrustCommand::PickPairing { choice: None },
+            ),
+            ("end-pairing", TrustCommand::EndPairing),
+            ("unpair", TrustCommand::Unpair { device: to }),
+            (
+                "rename",
+                TrustCommand::Rename {
                     device: to,
                     name: device().name,
                 },
             ),
             (
                 "set-auto-accept",
-                Command::SetAutoAccept {
+                TrustCommand::SetAutoAccept {
                     device: to,
                     auto_accept: AutoAccept {
                         files: Some(100_000_000),
@@ -1127,12 +1145,7 @@ fn events() {
                     device: device_view(),
                 },
             ),
-            (
-                "pairing-answered",
-                Event::PairingAnswered {
-                    device: device_id(),
-                },
-            ),
+            ("pairing-answered", Event::PairingAnswered),
             (
                 "unverified",
                 Event::Unverified {
@@ -1227,29 +1240,17 @@ fn paired_devices_as_they_are_kept() {
     check_json("kept", &[("paired-device", device)]);
 }
 
+impl Variants for Trust {
+    const ALL: &'static [&'static str] = &["trust"];
+
+    fn variant(&self) -> &'static str {
+        "trust"
+    }
+}
+
 #[test]
-fn snapshots() {
-    let empty = |connection| Snapshot {
-        device: None,
-        connection,
-        devices: Vec::new(),
-        incoming: Vec::new(),
-        transfers: Vec::new(),
-        items: Vec::new(),
-        paired: Vec::new(),
-        pairing: None,
-    };
-    let full = Snapshot {
-        device: Some(device()),
-        connection: ConnectionView::Online,
-        devices: vec![device_view()],
-        incoming: vec![proposal_view()],
-        transfers: states()
-            .into_iter()
-            .zip(subjects().into_iter().cycle())
-            .map(|((_, state), (_, subject))| transfer_view(subject, state))
-            .collect(),
-        items: [page(), link(), text()].map(item_view).to_vec(),
+fn trust() {
+    let full = Trust {
         paired: vec![PairedView {
             device: device_view(),
             since: 1_790_000_000,
@@ -1262,6 +1263,31 @@ fn snapshots() {
             device: device_view(),
             step: PairingStep::Waiting,
         }),
+    };
+    check_json("trust", &[("nobody", Trust::default()), ("full", full)]);
+}
+
+#[test]
+fn snapshots() {
+    let empty = |connection| Snapshot {
+        device: None,
+        connection,
+        devices: Vec::new(),
+        incoming: Vec::new(),
+        transfers: Vec::new(),
+        items: Vec::new(),
+    };
+    let full = Snapshot {
+        device: Some(device()),
+        connection: ConnectionView::Online,
+        devices: vec![device_view()],
+        incoming: vec![proposal_view()],
+        transfers: states()
+            .into_iter()
+            .zip(subjects().into_iter().cycle())
+            .map(|((_, state), (_, subject))| transfer_view(subject, state))
+            .collect(),
+        items: [page(), link(), text()].map(item_view).to_vec(),
     };
     check_json(
         "snapshot",

@@ -54,7 +54,7 @@ impl World {
                 }
                 self.consider(node, proposal.transfer);
             }
-            Event::PairingAsked { .. } | Event::PairingAnswered { .. } => {}
+            Event::PairingAsked { .. } | Event::PairingAnswered => {}
             Event::Unverified { device } => {
                 assert!(
                     self.plan.hostile.is_some() || self.plan.server_garbage,

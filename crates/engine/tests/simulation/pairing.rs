@@ -1,8 +1,11 @@
 //! Two devices and the persons who pair them: what each screen shows, what a pick does, and what holds afterwards.
 
+use tabferry_engine::{Engine, Input};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{ControlFrame, PairNonce, PairReveal};
-use tabferry_protocol::host::{Command, PairingEnd, PairingStep, TransferState};
+use tabferry_protocol::host::{
+    Command, PairingEnd, PairingStep, TransferState, Trust, TrustCommand,
+};
 use tabferry_protocol::limits::{PAIRING_BACKOFF_MS, PAIRING_TIMEOUT_MS};
 use tabferry_protocol::paired::AutoAccept;
 use tabferry_protocol::sas::Nonce;
@@ -22,14 +25,22 @@ fn world() -> World {
 }
 
 impl World {
+    fn trust(&self, node: usize) -> Trust {
+        let engine = self.nodes[node].engine.as_ref();
+        engine.map(Engine::trust).unwrap_or_default()
+    }
+
+    fn decide(&mut self, node: usize, command: TrustCommand) {
+        self.step(node, Input::TrustCommand(command));
+    }
+
     fn pairing(&self, node: usize) -> Option<PairingStep> {
-        let pairing = self.nodes[node].snapshot.pairing.as_ref();
-        pairing.map(|pairing| pairing.step)
+        self.trust(node).pairing.map(|pairing| pairing.step)
     }
 
     fn ask(&mut self, from: usize, to: usize) {
         let with = self.nodes[to].device;
-        self.command(from, Command::Pair { with });
+        self.decide(from, TrustCommand::Pair { with });
     }
 
     fn await_step(&mut self, node: usize, is_there: fn(&PairingStep) -> bool) {
@@ -49,13 +60,13 @@ impl World {
         };
         let choice = choices.iter().position(|choice| *choice == symbols);
         let choice = choice.map(|choice| choice as u8);
-        self.command(picker, Command::PickPairing { choice });
+        self.decide(picker, TrustCommand::PickPairing { choice });
     }
 
     fn pair_devices(&mut self) {
         self.ask(0, 1);
         self.await_step(1, |step| *step == PairingStep::Asked);
-        self.command(1, Command::AnswerPairing { yes: true });
+        self.decide(1, TrustCommand::AnswerPairing { yes: true });
         self.compare(1, 0);
         self.compare(0, 1);
         for node in [0, 1] {
@@ -65,7 +76,7 @@ impl World {
 
     fn is_paired(&self, node: usize, with: usize) -> bool {
         let with = self.nodes[with].device;
-        let paired = &self.nodes[node].snapshot.paired;
+        let paired = self.trust(node).paired;
         paired.iter().any(|paired| paired.device.id == with)
     }
 
@@ -76,9 +87,9 @@ impl World {
     fn allow_files(&mut self, node: usize, from: usize, files: Option<u64>) {
         let device = self.nodes[from].device;
         let auto_accept = AutoAccept { files };
-        self.command(
+        self.decide(
             node,
-            Command::SetAutoAccept {
+            TrustCommand::SetAutoAccept {
                 device,
                 auto_accept,
             },
@@ -136,7 +147,7 @@ fn a_person_who_says_no_is_left_alone_for_a_minute() {
     let mut world = world();
     world.ask(0, 1);
     world.await_step(1, |step| *step == PairingStep::Asked);
-    world.command(1, Command::AnswerPairing { yes: false });
+    world.decide(1, TrustCommand::AnswerPairing { yes: false });
     let stopped = PairingStep::Ended {
         reason: PairingEnd::Stopped,
     };
@@ -165,7 +176,7 @@ fn symbols_that_differ_pair_nobody() {
     }));
     world.ask(0, 1);
     world.await_step(1, |step| *step == PairingStep::Asked);
-    world.command(1, Command::AnswerPairing { yes: true });
+    world.decide(1, TrustCommand::AnswerPairing { yes: true });
     world.compare(1, 0);
     let mismatch = PairingStep::Ended {
         reason: PairingEnd::Mismatch,
@@ -195,7 +206,7 @@ fn a_nonce_that_was_not_committed_to_ends_the_session() {
     }));
     world.ask(0, 1);
     world.await_step(1, |step| *step == PairingStep::Asked);
-    world.command(1, Command::AnswerPairing { yes: true });
+    world.decide(1, TrustCommand::AnswerPairing { yes: true });
     world.await_step(1, |step| matches!(step, PairingStep::Ended { .. }));
     let failed = PairingEnd::Failed {
         code: Code::Unverified,
@@ -212,12 +223,12 @@ fn a_peer_that_says_it_has_picked_has_not_picked_for_us() {
     let mut world = world();
     world.ask(0, 1);
     world.await_step(1, |step| *step == PairingStep::Asked);
-    world.command(1, Command::AnswerPairing { yes: true });
+    world.decide(1, TrustCommand::AnswerPairing { yes: true });
     world.compare(1, 0);
     world.await_step(0, |step| matches!(step, PairingStep::Picks { .. }));
     world.run_for(1_000);
     world.assert_nobody_is_paired();
-    world.command(0, Command::PickPairing { choice: None });
+    world.decide(0, TrustCommand::PickPairing { choice: None });
     world.run_for(1_000);
     world.assert_nobody_is_paired();
     let stopped = PairingStep::Ended {
@@ -273,7 +284,7 @@ fn a_paired_device_may_send_unasked_what_its_person_allows_and_no_more() {
     end(&mut world, large);
     // Revoked, it asks again, also on the connection that is open.
     let device = world.nodes[0].device;
-    world.command(1, Command::Unpair { device });
+    world.decide(1, TrustCommand::Unpair { device });
     assert!(!world.is_paired(1, 0));
     world.send_files(0, 1, &[1_000]);
     world.run_while("no proposal", 60_000, |world| {

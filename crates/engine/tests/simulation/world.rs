@@ -681,8 +681,6 @@ impl Node {
                 incoming: Vec::new(),
                 transfers: Vec::new(),
                 items: Vec::new(),
-                paired: Vec::new(),
-                pairing: None,
             },
             revision: 0,
             lateness: 0,

@@ -66,7 +66,7 @@ pub fn outputs_of(event: &Event, words: Words<'_>) -> Vec<Output> {
             let id = proposal_id(*transfer);
             return vec![Output::Clear { id }];
         }
-        Event::PairingAnswered { .. } => {
+        Event::PairingAnswered => {
             let id = PAIRING.to_owned();
             return vec![Output::Clear { id }];
         }
@@ -88,17 +88,18 @@ pub fn outputs_of(event: &Event, words: Words<'_>) -> Vec<Output> {
 fn of_event(event: &Event, words: Words<'_>) -> Option<Notice> {
     match event {
         Event::ProposalArrived { proposal } => Some(of_proposal(proposal, words)),
-        Event::ProposalEnded { .. } | Event::PairingAnswered { .. } => None,
+        Event::ProposalEnded { .. } | Event::PairingAnswered => None,
         Event::ItemReceived { item } => Some(of_item(item, words)),
         Event::TransferEnded { transfer } => of_ended(transfer, words),
-        Event::PairingAsked { device } => Some(Notice {
-            id: PAIRING.to_owned(),
-            title: words("notification_pairing_title", &[device.name.as_str()]),
-            message: words("notification_pairing", &[]),
-            stays: true,
-            ..Notice::EMPTY
-        }),
-        Event::Unverified { device } => Some(of_unverified(device, words)),
+        Event::PairingAsked { device } => {
+            let id = PAIRING.to_owned();
+            Some(of_device(id, "notification_pairing", device, words))
+        }
+        // One for each device, however often it happens.
+        Event::Unverified { device } => {
+            let id = ["unverified:", &device.id.to_string()].concat();
+            Some(of_device(id, "notification_unverified", device, words))
+        }
     }
 }
 
@@ -214,12 +215,12 @@ fn of_item(item: &ItemView, words: Words<'_>) -> Notice {
     }
 }
 
-/// One for each device, however often it happens.
-fn of_unverified(device: &DeviceView, words: Words<'_>) -> Notice {
+/// Something about a device that a person must not miss.
+fn of_device(id: String, key: &str, device: &DeviceView, words: Words<'_>) -> Notice {
     Notice {
-        id: format!("unverified:{}", device.id),
-        title: words("notification_unverified_title", &[device.name.as_str()]),
-        message: words("notification_unverified", &[]),
+        id,
+        title: words(&[key, "_title"].concat(), &[device.name.as_str()]),
+        message: words(key, &[]),
         stays: true,
         ..Notice::EMPTY
     }

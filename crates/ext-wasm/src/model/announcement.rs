@@ -82,8 +82,6 @@ mod tests {
             incoming: Vec::new(),
             transfers: Vec::new(),
             items: Vec::new(),
-            paired: Vec::new(),
-            pairing: None,
         }
     }
 

@@ -26,7 +26,7 @@ use super::source::Sources;
 use super::timer::{Clock, Timer, pause};
 use super::vault::Vault;
 use super::{background, log, random};
-use crate::envelope::BackgroundMessage;
+use crate::envelope::{BackgroundMessage, Shown};
 
 /// Name of a text that is too long to travel as one.
 const TEXT_FILE: &str = "text.txt";
@@ -254,6 +254,12 @@ impl Host {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.0.engine.borrow().snapshot(self.now())
+    }
+
+    /// A snapshot with whom this device trusts, for the pages.
+    pub(crate) fn shown(&self, snapshot: Snapshot) -> Shown {
+        let trust = self.0.engine.borrow().trust();
+        Shown { snapshot, trust }
     }
 
     /// Begins to serve the engine. `false` if it is being served already: the browser calls nothing back in the middle of

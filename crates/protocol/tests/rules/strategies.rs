@@ -13,7 +13,7 @@ use tabferry_protocol::frame::{
 use tabferry_protocol::host::{
     Command, ConnectionView, DeviceView, Direction, Event, ItemView, PairedView, PairingEnd,
     PairingStep, PairingView, ProposalView, Settings, SignalingProblem, Snapshot, SourceFile,
-    StoredFile, Subject, TransferState, TransferView,
+    StoredFile, Subject, TransferState, TransferView, Trust, TrustCommand,
 };
 use tabferry_protocol::id::{
     AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
@@ -417,18 +417,25 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         transfer_id().prop_map(|transfer| Command::Cancel { transfer }),
         transfer_id().prop_map(|transfer| Command::Dismiss { transfer }),
         any::<u32>().prop_map(|item| Command::DismissItem { item: ItemId(item) }),
-        device_id().prop_map(|with| Command::Pair { with }),
-        any::<bool>().prop_map(|yes| Command::AnswerPairing { yes }),
-        any::<Option<u8>>().prop_map(|choice| Command::PickPairing { choice }),
-        Just(Command::EndPairing),
-        device_id().prop_map(|device| Command::Unpair { device }),
-        device().prop_map(|card| Command::RenamePaired {
+    ]
+}
+
+pub(crate) fn trust_command() -> impl Strategy<Value = TrustCommand> {
+    prop_oneof![
+        device_id().prop_map(|with| TrustCommand::Pair { with }),
+        any::<bool>().prop_map(|yes| TrustCommand::AnswerPairing { yes }),
+        any::<Option<u8>>().prop_map(|choice| TrustCommand::PickPairing { choice }),
+        Just(TrustCommand::EndPairing),
+        device_id().prop_map(|device| TrustCommand::Unpair { device }),
+        device().prop_map(|card| TrustCommand::Rename {
             device: card.id,
             name: card.name
         }),
-        (device_id(), auto_accept()).prop_map(|(device, auto_accept)| Command::SetAutoAccept {
-            device,
-            auto_accept
+        (device_id(), auto_accept()).prop_map(|(device, auto_accept)| {
+            TrustCommand::SetAutoAccept {
+                device,
+                auto_accept,
+            }
         }),
     ]
 }
@@ -452,6 +459,14 @@ fn pairing_step() -> impl Strategy<Value = PairingStep> {
         Just(PairingStep::Done),
         reason.prop_map(|reason| PairingStep::Ended { reason }),
     ]
+}
+
+pub(crate) fn trust() -> impl Strategy<Value = Trust> {
+    let pairing = option::of((device_view(), pairing_step()));
+    (vec(paired_view(), 0..3), pairing).prop_map(|(paired, pairing)| Trust {
+        paired,
+        pairing: pairing.map(|(device, step)| PairingView { device, step }),
+    })
 }
 
 fn paired_view() -> impl Strategy<Value = PairedView> {
@@ -563,7 +578,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         transfer_view().prop_map(|transfer| Event::TransferEnded { transfer }),
         device_view().prop_map(|device| Event::Unverified { device }),
         device_view().prop_map(|device| Event::PairingAsked { device }),
-        device_id().prop_map(|device| Event::PairingAnswered { device }),
+        Just(Event::PairingAnswered),
     ]
 }
 
@@ -587,19 +602,15 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
         vec(proposal_view(), 0..3),
         vec(transfer_view(), 0..3),
         vec(item_view(), 0..3),
-        vec(paired_view(), 0..3),
-        option::of((device_view(), pairing_step())),
     )
         .prop_map(
-            |(device, connection, devices, incoming, transfers, items, paired, pairing)| Snapshot {
+            |(device, connection, devices, incoming, transfers, items)| Snapshot {
                 device,
                 connection,
                 devices,
                 incoming,
                 transfers,
                 items,
-                paired,
-                pairing: pairing.map(|(device, step)| PairingView { device, step }),
             },
         )
 }
