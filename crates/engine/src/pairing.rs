@@ -453,6 +453,9 @@ impl Engine {
             if matches!(pairing.state, State::Asked(_)) {
                 self.out.event(Event::PairingAnswered);
             }
+            if matches!(pairing.state, State::Comparing(_)) {
+                self.pairings.refuse(self.now, pairing.device.id);
+            }
             self.send_frame(pairing.session, &ControlFrame::PairStop(PairStop {}));
         }
     }
@@ -474,7 +477,10 @@ impl Engine {
     pub(crate) fn tick_pairing(&mut self) {
         if self.pairings.deadline().is_some_and(|due| due <= self.now) {
             if let Some(pairing) = &self.pairings.current {
-                let session = pairing.session;
+                let (session, device) = (pairing.session, pairing.device.id);
+                if matches!(pairing.state, State::Comparing(_)) {
+                    self.pairings.refuse(self.now, device);
+                }
                 self.send_frame(session, &ControlFrame::PairStop(PairStop {}));
             }
             let code = Code::NoAnswer;

@@ -621,7 +621,8 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&key) else {
             return Ok(());
         };
-        if DeviceId::of(&verified.peer) != session.device.id {
+        let meant = DeviceId::of(&verified.peer) == session.device.id;
+        if !meant || !self.trust.fits(verified.peer) {
             return Err(Code::Unverified);
         }
         session.device = DeviceView {

@@ -3,6 +3,7 @@
 
 use tabferry_protocol::host::{DeviceView, PairedView};
 use tabferry_protocol::id::DeviceId;
+use tabferry_protocol::identity::PublicKey;
 use tabferry_protocol::limits::{PAIRED_DEVICES, UNASKED_BYTES_PER_DAY, UNASKED_FILES_PER_DAY};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 
@@ -38,6 +39,12 @@ impl Trust {
             paired,
             unasked: Table::default(),
         }
+    }
+
+    /// Whether a proven key may be that of the device with its id: an id could, in theory, have a second one.
+    pub(crate) fn fits(&self, key: PublicKey) -> bool {
+        let known = self.paired.get(&DeviceId::of(&key));
+        known.is_none_or(|known| known.key == key)
     }
 
     pub(crate) fn is_full(&self) -> bool {

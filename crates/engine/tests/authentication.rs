@@ -8,14 +8,16 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Propose, Role,
+    Accept, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
+    EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
 use tabferry_protocol::host::{Command, Event, PlainItem, Settings, TransferState};
 use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::manifest::{Entry, Item};
+use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::signaling::{
     ClientMessage, Peer, Room, ServerMessage, Signal, SignalBody, Welcome,
 };
@@ -385,6 +387,37 @@ fn other_frames() -> Vec<(&'static str, Vec<u8>)> {
                 transfer,
                 role: Role::Sender,
                 code,
+            }),
+        ),
+        (
+            "pair-ask",
+            ControlFrame::PairAsk(PairAsk {
+                commitment: Asker::new([0; 32], Nonce::from_bytes([1; 32])).1,
+            }),
+        ),
+        (
+            "pair-nonce",
+            ControlFrame::PairNonce(PairNonce {
+                nonce: Nonce::from_bytes([1; 32]),
+            }),
+        ),
+        (
+            "pair-reveal",
+            ControlFrame::PairReveal(PairReveal {
+                nonce: Nonce::from_bytes([1; 32]),
+            }),
+        ),
+        (
+            "pair-picked",
+            ControlFrame::PairPicked(PairPicked {
+                half: PairHalf::from_bytes([1; 32]),
+            }),
+        ),
+        ("pair-stop", ControlFrame::PairStop(PairStop {})),
+        (
+            "code-proof",
+            ControlFrame::CodeProof(CodeProof {
+                message: vec![1; 33],
             }),
         ),
         ("ping", ControlFrame::Ping),
