@@ -22,6 +22,7 @@ const OURS: &[(&str, &[&str])] = &[
         "tabferry",
         &["tabferry-protocol", "tabferry-engine", "tabferry-signaling"],
     ),
+    ("tabferry-system-tests", &["tabferry-protocol"]),
     ("xtask", &[]),
 ];
 

@@ -100,7 +100,13 @@ impl Engine {
                 self.handle_pair_stop(session);
                 Ok(())
             }
-            ControlFrame::Pong | ControlFrame::CodeProof(_) | ControlFrame::Unknown(_) => Ok(()),
+            ControlFrame::Pong => {
+                if let Some(known) = self.sessions.get_mut(&session) {
+                    known.bye = None;
+                }
+                Ok(())
+            }
+            ControlFrame::CodeProof(_) | ControlFrame::Unknown(_) => Ok(()),
         }
     }
 

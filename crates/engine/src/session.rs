@@ -1,6 +1,7 @@
 //! One peer that we are connected to, or want to be: its connection, and since when what is awaited.
 
 use tabferry_protocol::card::EndpointKind;
+use tabferry_protocol::code::Code;
 use tabferry_protocol::host::DeviceView;
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::identity::PublicKey;
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) retry_at: Option<Time>,
     /// The server says that the peer has left: without a sign of life until then, it has.
     pub(crate) probe_until: Option<Time>,
+    /// Why the peer has ended the open session, if what came through the server is true. A pong shows that it isn't.
+    pub(crate) bye: Option<Code>,
     /// Since when no transfer needs it.
     pub(crate) idle_since: Time,
     /// When bytes of any transfer last moved: those of one may wait for long behind those of others.
@@ -46,6 +49,7 @@ impl Session {
             connection: None,
             retry_at: None,
             probe_until: None,
+            bye: None,
             idle_since: now,
             moved_at: now,
             verified: None,

@@ -376,9 +376,12 @@ impl Engine {
             SignalBody::EndOfCandidates => known.apply_candidate(None, out),
             SignalBody::RestartRequest => known.handle_restart_request(out),
             SignalBody::Bye { code: None } => self.lose_connection(key, Code::ConnectionLost),
-            // The server may have said this: it ends no session with a peer that has proved itself for good.
-            SignalBody::Bye { code: Some(_) } if known.open => {
-                self.lose_connection(key, Code::ConnectionLost);
+            // Anybody on the way may have said this: it counts once the connection is gone, or not at all.
+            SignalBody::Bye { code: Some(code) } if known.open => {
+                if let Some(session) = self.sessions.get_mut(&key) {
+                    session.bye = Some(code);
+                }
+                self.probe(key);
             }
             SignalBody::Bye { code: Some(code) } => self.end_session(key, code),
             SignalBody::Offer { .. } | SignalBody::Unknown => {}
@@ -443,13 +446,18 @@ impl Engine {
     /// Says no to an offer. One that is not to be trusted ends the session that it is for; after another one the peer may
     /// try again.
     fn refuse_offer(&mut self, from: PeerId, connection: ConnectionId, code: Code) {
+        let session = self.session_with(from);
+        let of_session = session.and_then(|key| self.connection_mut(key).map(|known| known.id));
+        if let (Some(key), true) = (session, of_session == Some(connection)) {
+            return self.close_session(key, code);
+        }
         let code = Some(code).filter(|code| *code == Code::Unverified);
         let signal = Signal {
             connection,
             body: SignalBody::Bye { code },
         };
         self.signaling.send_signal(from, signal, &mut self.out);
-        if let (Some(code), Some(key)) = (code, self.session_with(from)) {
+        if let (Some(code), Some(key)) = (code, session) {
             self.end_session(key, code);
         }
     }
@@ -481,8 +489,8 @@ impl Engine {
         }
     }
 
-    /// Sends what may be said before the peer has proved who it is. `false` if the channels aren't open.
-    fn send_unproven(&mut self, key: SessionKey, frame: &ControlFrame) -> bool {
+    /// Sends what may be said before the peer has proved who it is, if the channels are open.
+    fn send_unproven(&mut self, key: SessionKey, frame: &ControlFrame) {
         let connection = self
             .sessions
             .get(&key)
@@ -491,7 +499,6 @@ impl Engine {
         if let Some(connection) = connection {
             connection.send(frame, &mut self.out);
         }
-        connection.is_some()
     }
 
     pub(crate) fn handle_local_description(&mut self, connection: ConnectionKey, sdp: String) {
@@ -683,6 +690,10 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
+        if let Some(code) = session.bye {
+            self.end_session(key, code);
+            return;
+        }
         let gone = online && self.presence.get(session.peer).is_none();
         let code = if gone && code == Code::ConnectionLost {
             Code::PeerGone
@@ -771,11 +782,11 @@ impl Engine {
             .collect()
     }
 
-    /// Ends a session because of the peer's fault, and tells it which.
+    /// Ends a session because of the peer's fault, and tells it which, through the server as well: the path may be lost, or
+    /// in the hands of whoever is at fault.
     pub(crate) fn close_session(&mut self, key: SessionKey, code: Code) {
-        if !self.send_unproven(key, &ControlFrame::Close(Close { code })) {
-            self.signal(key, SignalBody::Bye { code: Some(code) });
-        }
+        self.send_unproven(key, &ControlFrame::Close(Close { code }));
+        self.signal(key, SignalBody::Bye { code: Some(code) });
         self.end_session(key, code);
     }
 
@@ -841,14 +852,20 @@ impl Engine {
         };
         let open = session.is_open();
         if due(session.probe_until) {
-            if open {
+            return if open {
                 self.lose_connection(key, Code::PeerGone)
             } else {
                 self.end_session(key, Code::PeerGone)
-            }
-        } else if due(self.wanting_ends(key)) {
+            };
+        }
+        // What ends now does not put off what others wait for.
+        if due(self.wanting_ends(key)) {
             self.give_up_waiting(key);
-        } else if due(session.attempt_ends())
+        }
+        let Some(session) = self.sessions.get(&key) else {
+            return;
+        };
+        if due(session.attempt_ends())
             || session
                 .connection
                 .as_ref()

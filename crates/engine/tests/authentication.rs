@@ -667,6 +667,13 @@ fn a_restart_of_ice_may_not_bring_another_certificate() {
         sdp: description(&[certificate(STRANGER)]),
     });
     scene.assert_unverified(&outputs, "restart");
+    // The server, which may have changed the description, is not the only one to tell the peer; nor is the path, which is
+    // perhaps lost.
+    let closed = ControlFrame::Close(Close {
+        code: Code::Unverified,
+    });
+    assert_eq!(frames(&outputs), [closed]);
+    assert_told(&outputs, "restart");
 }
 
 #[test]
@@ -686,4 +693,23 @@ fn another_version_is_told_as_incompatible() {
     assert_eq!(scene.engine.snapshot(Time(0)).transfers[0].state, failed);
     let (_, outputs) = Scene::answer_and_prove(&newer);
     assert_eq!(frames(&outputs), [closed]);
+}
+
+#[test]
+fn a_server_that_ends_an_open_session_is_not_believed_while_the_peer_answers() {
+    let (mut scene, _) = Scene::answer_and_prove(&Played::default());
+    let outputs = scene.signal(SignalBody::Bye {
+        code: Some(Code::Unverified),
+    });
+    assert_eq!(frames(&outputs), [ControlFrame::Ping]);
+    scene.control(&ControlFrame::Pong);
+    let text = other_frames().remove(0).1;
+    scene.frame(Channel::Control, &text);
+    assert_eq!(scene.engine.snapshot(Time(0)).items.len(), 1);
+    assert!(
+        scene
+            .events
+            .iter()
+            .all(|event| !matches!(event, Event::Unverified { .. }))
+    );
 }

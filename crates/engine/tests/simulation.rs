@@ -8,6 +8,8 @@
     reason = "a simulation that is not as expected ends with a panic"
 )]
 
+#[path = "simulation/attacks.rs"]
+mod attacks;
 #[path = "simulation/checks.rs"]
 mod checks;
 #[path = "simulation/content.rs"]
@@ -18,6 +20,8 @@ mod faults;
 mod hostile;
 #[path = "simulation/ledger.rs"]
 mod ledger;
+#[path = "simulation/middle.rs"]
+mod middle;
 #[path = "simulation/network.rs"]
 mod network;
 #[path = "simulation/pairing.rs"]
@@ -58,29 +62,37 @@ fn number_from(variable: &str) -> Option<u64> {
     )
 }
 
-/// Runs a seed that failed once more, to tell what led to it.
-fn explain(seed: u64, lines: usize) -> ! {
+/// Runs what failed once more, to tell what led to it. `again` is what is to be set to run it alone.
+fn explain(again: &str, lines: usize, run: impl FnOnce()) -> ! {
     trace::start(lines);
-    let failure = catch_unwind(AssertUnwindSafe(|| run_schedule(seed))).err();
+    let failure = catch_unwind(AssertUnwindSafe(run)).err();
     let lines = trace::take().join("\n");
     let Some(failure) = failure else {
-        panic!("seed {seed} failed, and does not any more: something is not decided by the seed");
+        panic!("{again} failed, and does not any more: something is not decided by the seed");
     };
     let message = failure.downcast_ref::<String>().map(String::as_str);
     let message = message
         .or_else(|| failure.downcast_ref::<&str>().copied())
         .unwrap_or_default();
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
     panic!(
-        "seed {seed} fails after\n{lines}\n{message}\n\
-         Again: TABFERRY_SEED={seed} cargo test -p tabferry-engine --test simulation ten_thousand_random"
+        "{again} fails after\n{lines}\n{message}\n\
+         Again: {again} cargo test -p tabferry-engine --test simulation {test}"
     );
+}
+
+/// Runs one schedule, which its seed stands for.
+fn explain_schedule(seed: u64, lines: usize) -> ! {
+    explain(&format!("TABFERRY_SEED={seed}"), lines, || {
+        run_schedule(seed);
+    })
 }
 
 #[test]
 fn ten_thousand_random_schedules() {
     if let Some(seed) = number_from("TABFERRY_SEED") {
         if catch_unwind(AssertUnwindSafe(|| run_schedule(seed))).is_err() {
-            explain(seed, usize::MAX);
+            explain_schedule(seed, usize::MAX);
         }
         return;
     }
@@ -112,7 +124,7 @@ fn ten_thousand_random_schedules() {
     });
     let failed = failed.into_inner();
     if failed != u64::MAX {
-        explain(failed, 200);
+        explain_schedule(failed, 200);
     }
     let Tally {
         steps,

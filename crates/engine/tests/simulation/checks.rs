@@ -57,9 +57,10 @@ impl World {
             Event::PairingAsked { .. } | Event::PairingAnswered => {}
             Event::Unverified { device } => {
                 assert!(
-                    self.plan.hostile.is_some() || self.plan.server_garbage,
+                    self.is_tampered(),
                     "n{node} takes {device:?} for somebody else"
                 );
+                self.ledger.unverified.push((node, device.id));
             }
             Event::ProposalEnded { transfer } => {
                 let told = self.nodes[node]
@@ -85,6 +86,10 @@ impl World {
                     assert!(
                         !honest || sending.to == node,
                         "an item has come to the wrong device"
+                    );
+                    assert!(
+                        !honest || item.from.id == self.nodes[sending.from.node].device,
+                        "an item of another device: {item:?}"
                     );
                     let disturbed = sending.disturbed || !honest;
                     assert!(

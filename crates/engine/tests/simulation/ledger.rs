@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tabferry_protocol::host::TransferState;
-use tabferry_protocol::id::{ConnectionId, SourceId, TransferId};
+use tabferry_protocol::id::{ConnectionId, DeviceId, SourceId, TransferId};
 use tabferry_protocol::name::ReceivedName;
 
 /// One engine's life on one device.
@@ -80,6 +80,8 @@ pub(crate) struct Ledger {
     by_name: BTreeMap<String, usize>,
     pub by_source: BTreeMap<(Life, SourceId), usize>,
     pub items: BTreeMap<u64, usize>,
+    /// Devices that could not be verified, each with the node that says so.
+    pub unverified: Vec<(usize, DeviceId)>,
     /// Attempts to connect that a hostile device has heard of.
     pub connection_ids: Vec<ConnectionId>,
 }

@@ -1,9 +1,10 @@
 //! Peer connections as a platform models them: a negotiation with descriptions that carry identities, candidates needed
-//! both ways, a path that can be lost and found, two ordered channels without an order among each other, and
-//! `bufferedAmount`. It knows no frame.
+//! both ways, certificates that are presented and must be those that were announced, a path that can be lost and found,
+//! two ordered channels without an order among each other, and `bufferedAmount`. It knows no frame.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use evil::description;
 use tabferry_engine::{Channel, ConnectionKey, ConnectionState, Input};
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::limits::{
@@ -35,6 +36,10 @@ pub(crate) struct PeerConnection {
     remote: Option<(u64, u32)>,
     /// Whether a candidate of that generation is known.
     candidate: bool,
+    /// The certificates of which the other end may present any, from its description.
+    expected: Vec<Fingerprint>,
+    /// Who presented one that was expected.
+    partner: Option<Partner>,
     /// What it was connected to last, with both generations.
     connected: Option<(u64, u32, u32)>,
     state: Option<ConnectionState>,
@@ -62,6 +67,15 @@ enum Negotiation {
     MakingAnswer,
 }
 
+/// Who presents a certificate to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Partner {
+    /// The end that it is connected to.
+    End,
+    /// An attacker between the two.
+    Middle,
+}
+
 /// What waits in a channel.
 #[derive(Debug, Default)]
 struct Queue {
@@ -77,7 +91,7 @@ fn pair(a: usize, b: usize) -> (usize, usize) {
 }
 
 /// What a description says: whether it is an offer, its end and generation, and for an answer the end that it answers.
-fn parse_description(sdp: &str) -> Option<(bool, u64, u32, u64)> {
+pub(crate) fn parse_description(sdp: &str) -> Option<(bool, u64, u32, u64)> {
     let mut words = sdp
         .strip_prefix("v=0\r\nsim ")?
         .split_once("\r\n")?
@@ -94,7 +108,7 @@ fn parse_description(sdp: &str) -> Option<(bool, u64, u32, u64)> {
 }
 
 /// The fingerprint of the certificate of one end.
-fn certificate(id: u64) -> Fingerprint {
+pub(crate) fn certificate(id: u64) -> Fingerprint {
     Fingerprint::of_certificate(&id.to_le_bytes())
 }
 
@@ -111,6 +125,8 @@ impl World {
             generation: 0,
             remote: None,
             candidate: false,
+            expected: Vec::new(),
+            partner: None,
             connected: None,
             state: None,
             lost: None,
@@ -180,6 +196,7 @@ impl World {
             connection.candidate = false;
         }
         connection.remote = Some((serial, generation));
+        connection.expected = description::certificates(sdp);
         connection.negotiation = Negotiation::MakingAnswer;
         self.describe(id);
     }
@@ -207,6 +224,7 @@ impl World {
             connection.candidate = false;
         }
         connection.remote = Some((serial, generation));
+        connection.expected = description::certificates(sdp);
         connection.negotiation = Negotiation::Stable;
         self.check_path(id);
     }
@@ -220,7 +238,7 @@ impl World {
         let (id, connection) = self.connection_of(node, key);
         let Some((serial, generation)) = connection.remote else {
             assert!(
-                connection.ended || self.plan.hostile.is_some() || self.plan.server_garbage,
+                connection.ended || self.is_tampered(),
                 "a candidate before any remote description"
             );
             return;
@@ -235,10 +253,7 @@ impl World {
 
     /// What the platform refuses: honest engines never come to it.
     fn misuse(&mut self, id: u64, what: &str) {
-        assert!(
-            self.plan.hostile.is_some() || self.plan.server_garbage,
-            "{what}"
-        );
+        assert!(self.is_tampered(), "{what}");
         let at = self.now + 1;
         self.schedule(at, Happening::ConnectionEnded { id });
     }
@@ -401,6 +416,9 @@ impl World {
         if self.is_down(id, other) {
             return;
         }
+        if !self.present_certificates(id, other) {
+            return;
+        }
         for (end, with) in [
             (id, (other, generation, other_generation)),
             (other, (id, other_generation, generation)),
@@ -416,6 +434,53 @@ impl World {
             self.schedule(at, Happening::ChannelsOpen { id: end });
             self.pump(end);
         }
+    }
+
+    /// Both ends of a path present their certificates, once. Whether each gets one that it expects; if not, both learn it,
+    /// the other one from the alert that ends DTLS.
+    fn present_certificates(&mut self, id: u64, other: u64) -> bool {
+        if self.network.connections[&id].partner.is_some() {
+            return true;
+        }
+        let expects = |end: u64, certificate: Fingerprint| {
+            self.network.connections[&end]
+                .expected
+                .contains(&certificate)
+        };
+        let middle = self
+            .middle_certificate()
+            .filter(|certificate| expects(id, *certificate) && expects(other, *certificate));
+        if middle.is_none() && !(expects(id, certificate(other)) && expects(other, certificate(id)))
+        {
+            for end in [id, other] {
+                let at = self.now + self.random.between(0, 20);
+                self.schedule(at, Happening::CertificateRefused { id: end });
+            }
+            return false;
+        }
+        let partner = middle.map_or(Partner::End, |_| Partner::Middle);
+        for end in [id, other] {
+            self.network
+                .connections
+                .get_mut(&end)
+                .expect("matched")
+                .partner = Some(partner);
+        }
+        true
+    }
+
+    pub(crate) fn certificate_refused(&mut self, id: u64) {
+        let Some(connection) = self.network.connections.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut connection.ended, true) {
+            return;
+        }
+        let (owner, key) = (connection.owner, connection.key);
+        if self.is_alive(owner) {
+            self.step(owner.node, Input::ConnectionUnverified { connection: key });
+        }
+        self.finish_close(id, true);
     }
 
     fn is_down(&self, id: u64, other: u64) -> bool {
@@ -453,10 +518,11 @@ impl World {
         connection.opened = true;
         let (owner, key) = (connection.owner, connection.key);
         // Not every platform tells.
-        let presented = connection
-            .connected
-            .filter(|_| id.is_multiple_of(2))
-            .map(|(other, ..)| certificate(other));
+        let presented = match connection.partner {
+            _ if !id.is_multiple_of(2) => None,
+            Some(Partner::Middle) => self.middle_certificate(),
+            _ => connection.connected.map(|(other, ..)| certificate(other)),
+        };
         let opened = Input::ChannelsOpened {
             connection: key,
             presented,
@@ -469,6 +535,14 @@ impl World {
             .map(|connection| std::mem::take(&mut connection.early));
         for (channel, bytes) in early.unwrap_or_default() {
             self.arrive(id, channel, bytes);
+        }
+        if self
+            .network
+            .connections
+            .get(&id)
+            .is_some_and(|connection| connection.partner == Some(Partner::Middle))
+        {
+            self.middle_opens(id);
         }
     }
 
@@ -519,6 +593,9 @@ impl World {
     fn flows(&self, id: u64) -> Option<u64> {
         let connection = &self.network.connections[&id];
         let (other, ..) = connection.connected?;
+        if connection.partner == Some(Partner::Middle) {
+            return connection.lost.is_none().then_some(other);
+        }
         let alive = self
             .network
             .connections
@@ -579,14 +656,13 @@ impl World {
         queue.arrives_at = queue.arrives_at.max(arrives);
         let at = queue.arrives_at;
         let (owner, key, closing) = (connection.owner, connection.key, connection.closing);
-        self.schedule(
-            at,
-            Happening::Arrived {
-                id: other,
-                channel,
-                bytes: frame,
-            },
-        );
+        let frames = match connection.partner {
+            Some(Partner::Middle) => self.middle_reads(id, other, channel, frame),
+            _ => vec![(other, frame)],
+        };
+        for (id, bytes) in frames {
+            self.schedule(at, Happening::Arrived { id, channel, bytes });
+        }
         if low && !closing && self.is_alive(owner) {
             self.step(owner.node, Input::BufferedLow { connection: key });
         }
@@ -657,6 +733,10 @@ impl World {
         let Some((other, ..)) = connection.connected else {
             return;
         };
+        if connection.partner == Some(Partner::Middle) {
+            // Whoever is in between keeps the other end's connection.
+            return;
+        }
         if let Some(other) = told {
             let at = arrives_at.max(self.now) + self.random.between(0, 50);
             self.schedule(at, Happening::ConnectionEnded { id: other });

@@ -49,7 +49,7 @@ impl World {
             .iter()
             .map(|bytes| self.new_file(sending, *bytes))
             .collect();
-        let to = self.nodes[to].device;
+        let (_, to) = self.ends(sending);
         self.nodes[from].linking = Some(sending);
         self.command(from, Command::SendFiles { to, files });
         self.end_linking(from);
@@ -101,7 +101,18 @@ impl World {
     /// Who sends, and what its engine calls the receiver.
     fn ends(&self, sending: usize) -> (usize, DeviceId) {
         let sending = &self.ledger.sendings[sending];
-        (sending.from.node, self.nodes[sending.to].device)
+        let (from, to) = (sending.from.node, sending.to);
+        (from, self.shown_as(from, to))
+    }
+
+    /// What an engine takes for the id of the device that is shown by this name: whatever the server says.
+    fn shown_as(&self, from: usize, to: usize) -> DeviceId {
+        let (name, shown) = (self.card(to).name, &self.nodes[from].snapshot.devices);
+        let by_name = shown.iter().find(|device| device.name == name);
+        match by_name.filter(|_| self.attack().is_some()) {
+            Some(device) => device.id,
+            None => self.nodes[to].device,
+        }
     }
 
     /// Announces a file that is still being fetched.

@@ -41,7 +41,7 @@ fn seeded_world(seed: u64, plan: Plan) -> World {
 }
 
 impl World {
-    fn meet_all(&mut self) {
+    pub(crate) fn meet_all(&mut self) {
         let others = self.nodes.len() - 1;
         self.run_while("devices don't see each other", 60_000, |world| {
             world
@@ -65,7 +65,7 @@ impl World {
         self.nodes[node].snapshot.incoming[0].transfer
     }
 
-    fn await_end(&mut self, sending: usize) -> TransferState {
+    pub(crate) fn await_end(&mut self, sending: usize) -> TransferState {
         self.run_while("a transfer has no end", 20 * 60_000, |world| {
             world.ledger.sendings[sending].sent_end.is_none()
         });
@@ -101,7 +101,7 @@ impl World {
     }
 
     /// Runs until nothing is left to do, and holds every device to account.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.run_for(15 * 60_000);
         self.check_end();
     }

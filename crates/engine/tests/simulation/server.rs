@@ -1,8 +1,10 @@
 //! The signaling servers and the sockets to them: messages keep their order within a socket's direction, and no order
-//! between sockets. A server can be killed, start again, refuse and lose a socket.
+//! between sockets. A server can be killed, start again, refuse and lose a socket, and deliver something else than it
+//! should.
 
 use std::collections::BTreeMap;
 
+use evil::{Act, Variant};
 use tabferry_engine::Input;
 use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::host::SignalingProblem;
@@ -148,6 +150,47 @@ impl World {
     }
 
     pub(crate) fn send_to_client(&mut self, id: u64, message: &ServerMessage) {
+        let to = self
+            .signaling
+            .sockets
+            .get(&id)
+            .and_then(|socket| socket.peer);
+        match (&mut self.evil, to) {
+            (Some(evil), Some(to)) => {
+                let acts = evil.deliver(to, message.clone());
+                self.perform_acts(acts);
+            }
+            _ => self.send_honestly(id, message),
+        }
+    }
+
+    /// Does what an attack asks for.
+    pub(crate) fn perform_acts(&mut self, acts: Vec<Act>) {
+        for act in acts {
+            let (to, message) = match act {
+                Act::Deliver { to, message } => (to, message),
+                Act::Intercept { from, to, signal } => {
+                    let signal = self.intercept(signal);
+                    (to, ServerMessage::Signal { from, signal })
+                }
+            };
+            let socket = self
+                .signaling
+                .sockets
+                .iter()
+                .find(|(_, socket)| socket.peer == Some(to));
+            if let Some((id, _)) = socket {
+                self.send_honestly(*id, &message);
+            }
+        }
+    }
+
+    /// How the servers attack, if they do now.
+    pub(crate) fn attack(&self) -> Option<Variant> {
+        self.evil.as_ref()?.variant()
+    }
+
+    fn send_honestly(&mut self, id: u64, message: &ServerMessage) {
         let mut text = message.encode();
         assert!(
             text.len() <= SIGNALING_MESSAGE_BYTES,

@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
+use evil::Evil;
 use tabferry_engine::{
     Channel, ConnectionKey, ConnectionState, Engine, FileFailure, FileKey, Input, Kept, Output,
     Time,
@@ -16,6 +17,7 @@ use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::paired::PairedDevice;
 
 use crate::ledger::{Ledger, Life, Told};
+use crate::middle::Middle;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -88,6 +90,9 @@ pub(crate) enum Happening {
         state: ConnectionState,
     },
     ConnectionEnded {
+        id: u64,
+    },
+    CertificateRefused {
         id: u64,
     },
     CloseTimeout {
@@ -248,6 +253,10 @@ pub(crate) struct World {
     pub plan: Plan,
     pub nodes: Vec<Node>,
     pub signaling: Signaling,
+    /// What the servers deliver instead of what they should.
+    pub evil: Option<Evil>,
+    /// The attacker's own peer connections.
+    pub middle: Middle,
     pub network: Network,
     pub ledger: Ledger,
     /// Whether faults have ended and people answer everything.
@@ -268,6 +277,8 @@ impl World {
             plan,
             nodes: Vec::new(),
             signaling: Signaling::default(),
+            evil: None,
+            middle: Middle::default(),
             network: Network::default(),
             ledger: Ledger::default(),
             quiet: false,
@@ -306,11 +317,17 @@ impl World {
     /// Whether anything stands between two devices that may excuse a transfer that begins now.
     pub(crate) fn is_troubled(&self, a: usize, b: usize) -> bool {
         let hostile = self.plan.server_garbage
+            || self.attack().is_some()
             || self
                 .plan
                 .hostile
                 .is_some_and(|hostile| hostile == a || hostile == b);
         hostile || !self.share_a_room(a, b) || self.network.is_troubled(a, b)
+    }
+
+    /// Whether descriptions, signals and frames may be others than the engines make.
+    pub(crate) fn is_tampered(&self) -> bool {
+        self.plan.hostile.is_some() || self.plan.server_garbage || self.evil.is_some()
     }
 
     /// Lets time pass until `end`.
@@ -415,6 +432,7 @@ impl World {
             Happening::Arrived { id, channel, bytes } => self.arrive(id, channel, bytes),
             Happening::LossNoticed { id, loss, state } => self.loss_noticed(id, loss, state),
             Happening::ConnectionEnded { id } => self.connection_ended(id),
+            Happening::CertificateRefused { id } => self.certificate_refused(id),
             Happening::CloseTimeout { id } => self.finish_close(id, true),
             Happening::ChunkRead { owner } => self.chunk_read(owner),
             Happening::SinkWrites { owner, key, since } => self.sink_writes(owner, key, since),
