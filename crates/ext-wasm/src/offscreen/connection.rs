@@ -16,8 +16,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelInit, RtcDataChannelState,
-    RtcDataChannelType, RtcIceCandidateInit, RtcIceServer, RtcOfferOptions, RtcPeerConnection,
-    RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcSdpType, RtcSessionDescriptionInit,
+    RtcDataChannelType, RtcIceCandidateInit, RtcIceConnectionState, RtcIceServer, RtcOfferOptions,
+    RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcSdpType,
+    RtcSessionDescriptionInit,
 };
 
 use super::host::Host;
@@ -241,11 +242,20 @@ impl Connection {
     }
 
     /// Whether the certificate of one end was refused by the other: DTLS fails for nothing else while packets get through.
+    ///
+    /// Chromium tells in one of two ways. Where the connection fails, the DTLS transport may not say so yet. And the end
+    /// whose certificate it was may take DTLS for complete before it hears of that (TLS 1.3): then its channels close while
+    /// the connection has not failed yet.
     fn is_refused(&self) -> bool {
-        let state = self
+        let dtls = self
             .dtls()
             .and_then(|dtls| Reflect::get(&dtls, &"state".into()).ok());
-        state.is_some_and(|state| state == "failed")
+        let through = matches!(
+            self.raw.ice_connection_state(),
+            RtcIceConnectionState::Connected | RtcIceConnectionState::Completed
+        );
+        let failed = self.raw.connection_state() == RtcPeerConnectionState::Failed;
+        dtls.is_some_and(|state| state == "failed") || (failed && through)
     }
 
     /// The fingerprint of the certificate that the other end presented.
@@ -261,11 +271,14 @@ impl Connection {
         Some(Fingerprint::of_certificate(&der))
     }
 
-    /// Tells once that it is of no more use.
+    /// Tells once that it is of no more use, and why, if that is known.
     fn end(&self, host: &Host) {
         if !self.ended.replace(true) {
-            host.tell(Input::ConnectionEnded {
-                connection: self.key,
+            let connection = self.key;
+            host.tell(if self.is_refused() {
+                Input::ConnectionUnverified { connection }
+            } else {
+                Input::ConnectionEnded { connection }
             });
         }
     }
