@@ -1,41 +1,19 @@
 // Every page in every state, light and dark: no accessibility rule is broken, and a picture is left for review in
 // test-results/screenshots.
 
-import { mkdir } from "node:fs/promises";
-import path from "node:path";
-
-import AxeBuilder from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
-
 import { devices } from "./harness/devices.ts";
 import { fileArrives, randomFile } from "./harness/files.ts";
 import { expect, test } from "./harness/fixtures.ts";
+import { review } from "./harness/review.ts";
 import { accept, midway, sendFiles, transferSays } from "./harness/transfers.ts";
 import { clickContextMenu, openSendTab, Popup } from "./harness/ui.ts";
 
-const SCREENSHOTS = path.join(import.meta.dirname, "test-results", "screenshots");
 const POPUP = { width: 400, height: 600 };
 /** Higher than any popup is, to see all that one can scroll to. */
 const TALL = { width: 400, height: 1300 };
 const TAB = { width: 900, height: 700 };
 
 const near = devices(["Ada", "Bee"]);
-
-test.beforeAll(() => mkdir(SCREENSHOTS, { recursive: true }));
-
-/** Checks a page in light and dark, and takes its pictures. */
-async function review(page: Page, name: string, size: { width: number; height: number }): Promise<void> {
-  await page.setViewportSize(size);
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    await page.screenshot({ path: path.join(SCREENSHOTS, `${name}-${colorScheme}.png`), fullPage: true });
-    const { violations, passes } = await new AxeBuilder({ page }).analyze();
-    expect(passes.length, "rules that were checked").toBeGreaterThan(10);
-    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-    expect.soft(found, `${name}, ${colorScheme}`).toEqual([]);
-  }
-  await page.emulateMedia({ colorScheme: null });
-}
 
 test("the popup before its program runs", async () => {
   const ada = near.get("Ada");

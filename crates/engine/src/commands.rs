@@ -2,7 +2,9 @@
 
 use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::code::Code;
-use tabferry_protocol::host::{Command, DeviceView, PlainItem, Settings, Subject, TransferState};
+use tabferry_protocol::host::{
+    Command, DeviceView, PlainItem, Settings, Subject, TransferState, TrustCommand,
+};
 use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
 use tabferry_protocol::limits::OPEN_TRANSFERS;
 use tabferry_protocol::manifest::Item;
@@ -46,6 +48,28 @@ impl Engine {
             Command::DismissItem { item } => {
                 self.items.retain(|known| known.id != item);
                 self.out.changed();
+            }
+        }
+    }
+
+    pub(crate) fn handle_trust_command(&mut self, command: TrustCommand) {
+        match command {
+            TrustCommand::Pair { with } => self.pair(with),
+            TrustCommand::AnswerPairing { yes } => self.answer_pairing(yes),
+            TrustCommand::PickPairing { choice } => self.pick_pairing(choice),
+            TrustCommand::EndPairing => self.end_pairing(),
+            TrustCommand::Unpair { device } => self.trust.remove(device, &mut self.out),
+            TrustCommand::Rename { device, name } => {
+                self.trust
+                    .change(device, &mut self.out, |known| known.name = name);
+            }
+            TrustCommand::SetAutoAccept {
+                device,
+                auto_accept,
+            } => {
+                self.trust.change(device, &mut self.out, |known| {
+                    known.auto_accept = auto_accept;
+                });
             }
         }
     }
@@ -179,7 +203,7 @@ impl Engine {
     }
 
     /// What we know of a device, if only its id.
-    fn device_view(&self, id: DeviceId) -> DeviceView {
+    pub(crate) fn device_view(&self, id: DeviceId) -> DeviceView {
         let unnamed = || {
             let text = id.to_string();
             #[expect(
@@ -194,10 +218,11 @@ impl Engine {
                 kind: tabferry_protocol::card::DeviceKind::Other,
             }
         };
-        self.known.get(&id).cloned().unwrap_or_else(unnamed)
+        let known = self.known.get(&id).cloned();
+        self.trust.shown(known.unwrap_or_else(unnamed))
     }
 
-    fn accept(&mut self, id: TransferId) {
+    pub(crate) fn accept(&mut self, id: TransferId) {
         let Some(transfer) = self
             .transfers
             .get_mut(&id)

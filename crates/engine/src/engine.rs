@@ -5,23 +5,28 @@ use std::collections::VecDeque;
 
 use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::code::Code;
-use tabferry_protocol::host::{DeviceView, ItemView, Settings, Snapshot};
+use tabferry_protocol::host::{self, DeviceView, ItemView, Settings, Snapshot};
 use tabferry_protocol::id::{DeviceId, TransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
+use tabferry_protocol::paired::PairedDevice;
 
 use crate::flow::Read;
 use crate::io::{Input, Output, ReadKey, Time};
 use crate::outbox::Outbox;
+use crate::pairing::Pairings;
 use crate::presence::Presence;
 use crate::session::{Session, SessionKey};
 use crate::signaling::Signaling;
 use crate::table::Table;
 use crate::transfer::Transfer;
+use crate::trust::Trust;
 
 /// The state machine. See the crate's documentation for the contract with its driver.
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) now: Time,
+    /// Seconds since 1970 when the engine started, which was then.
+    started: (u64, Time),
     /// Who this device is.
     pub(crate) key: DeviceKey,
     pub(crate) settings: Option<Settings>,
@@ -29,6 +34,8 @@ pub struct Engine {
     pub(crate) presence: Presence,
     /// Devices seen since the start, for the names of those that have left.
     pub(crate) known: Table<DeviceId, DeviceView>,
+    pub(crate) trust: Trust,
+    pub(crate) pairings: Pairings,
     pub(crate) sessions: Table<SessionKey, Session>,
     pub(crate) transfers: Table<TransferId, Transfer>,
     /// Received pages, links and texts, oldest first.
@@ -37,17 +44,29 @@ pub struct Engine {
     pub(crate) out: Outbox,
 }
 
+/// What a host keeps for its engine from one start to the next.
+#[derive(Debug)]
+pub struct Kept {
+    /// Who this device is.
+    pub key: DeviceKey,
+    /// The last [`Output::KeepPaired`].
+    pub paired: Vec<PairedDevice>,
+}
+
 impl Engine {
-    /// A new engine of the device with this key that has heard nothing yet. `seed` must be random and never used before:
-    /// ids, keys of handshakes and back-off derive from it.
-    pub fn new(key: DeviceKey, seed: [u8; 32], now: Time) -> Self {
+    /// A new engine that has heard nothing yet. `seed` must be random and never used before: ids, keys of handshakes and
+    /// back-off derive from it. `unix_seconds` is the time of day, for what a person is shown of it.
+    pub fn new(kept: Kept, seed: [u8; 32], now: Time, unix_seconds: u64) -> Self {
         Self {
             now,
-            key,
+            started: (unix_seconds, now),
+            key: kept.key,
             settings: None,
             signaling: Signaling::new(),
             presence: Presence::default(),
             known: Table::default(),
+            trust: Trust::of_kept(kept.paired),
+            pairings: Pairings::default(),
             sessions: Table::default(),
             transfers: Table::default(),
             items: VecDeque::new(),
@@ -61,10 +80,11 @@ impl Engine {
         self.now = self.now.max(now);
         match input {
             Input::Command(command) => self.handle_command(command),
+            Input::TrustCommand(command) => self.handle_trust_command(command),
             Input::SignalingOpened => {
-                if let (Some(settings), Some(card)) = (&self.settings, self.card()) {
+                if let Some(settings) = &self.settings {
                     self.signaling
-                        .handle_opened(card, settings.endpoint, &mut self.out);
+                        .handle_opened(settings.endpoint, &mut self.out);
                 }
             }
             Input::SignalingReceived(text) => self.handle_signaling_received(text),
@@ -128,6 +148,21 @@ impl Engine {
         Some(SignedCard::sign(&self.key, &settings.name, settings.kind))
     }
 
+    /// The other devices, under the names that they have here.
+    fn devices(&self) -> Vec<DeviceView> {
+        let own = DeviceId::of(&self.key.public());
+        let devices = self.presence.devices(own).into_iter();
+        let mut shown: Vec<_> = devices.map(|device| self.trust.shown(device)).collect();
+        shown.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        shown
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn unix_seconds(&self) -> u64 {
+        let (unix_seconds, at) = self.started;
+        unix_seconds.saturating_add(self.now.since(at) / 1000)
+    }
+
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         self.out.pop()
@@ -148,6 +183,7 @@ impl Engine {
             .into_iter()
             .chain(sessions)
             .chain(transfers)
+            .chain(self.pairings.deadline())
             .min()
     }
 
@@ -166,6 +202,7 @@ impl Engine {
             self.signaling.tick(self.now, settings, &mut self.out);
             self.forget_presence_if_lost(was_online);
         }
+        self.tick_pairing();
         let sessions: Vec<_> = self.sessions.keys().copied().collect();
         for key in sessions {
             self.tick_session(key);
@@ -197,7 +234,7 @@ impl Engine {
         Snapshot {
             device: self.card(),
             connection: self.signaling.view(),
-            devices: self.presence.devices(DeviceId::of(&self.key.public())),
+            devices: self.devices(),
             incoming: pending.into_iter().filter_map(Transfer::proposal).collect(),
             transfers: others
                 .into_iter()
@@ -205,6 +242,14 @@ impl Engine {
                 .map(|transfer| transfer.view(now))
                 .collect(),
             items: self.items.iter().rev().cloned().collect(),
+        }
+    }
+
+    /// Whom the person at this device trusts.
+    pub fn trust(&self) -> host::Trust {
+        host::Trust {
+            paired: self.trust.views(),
+            pairing: self.pairings.view(),
         }
     }
 }

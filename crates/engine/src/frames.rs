@@ -92,14 +92,21 @@ impl Engine {
                 self.send_frame(session, &ControlFrame::Pong);
                 Ok(())
             }
-            ControlFrame::Pong
-            | ControlFrame::PairAsk(_)
-            | ControlFrame::PairNonce(_)
-            | ControlFrame::PairReveal(_)
-            | ControlFrame::PairPicked(_)
-            | ControlFrame::PairStop(_)
-            | ControlFrame::CodeProof(_)
-            | ControlFrame::Unknown(_) => Ok(()),
+            ControlFrame::PairAsk(ask) => self.handle_pair_ask(session, ask),
+            ControlFrame::PairNonce(nonce) => self.handle_pair_nonce(session, nonce),
+            ControlFrame::PairReveal(reveal) => self.handle_pair_reveal(session, reveal),
+            ControlFrame::PairPicked(picked) => self.handle_pair_picked(session, picked),
+            ControlFrame::PairStop(_) => {
+                self.handle_pair_stop(session);
+                Ok(())
+            }
+            ControlFrame::Pong => {
+                if let Some(known) = self.sessions.get_mut(&session) {
+                    known.bye = None;
+                }
+                Ok(())
+            }
+            ControlFrame::CodeProof(_) | ControlFrame::Unknown(_) => Ok(()),
         }
     }
 
@@ -279,11 +286,19 @@ impl Engine {
             Transfer::new(id, device, subject, TransferState::Proposed, body, self.now);
         transfer.session = Some(key);
         transfer.wire = Some(wire);
-        if let Some(proposal) = transfer.proposal() {
-            self.out.event(Event::ProposalArrived { proposal });
-        }
+        let proposal = transfer.proposal();
         self.transfers.insert(id, transfer);
         self.out.changed();
+        let Some(proposal) = proposal else { return };
+        let unasked = proposal.programs == 0
+            && self
+                .trust
+                .take_unasked(self.now, proposal.from.id, proposal.bytes, proposal.files);
+        if unasked {
+            self.accept(id);
+        } else {
+            self.out.event(Event::ProposalArrived { proposal });
+        }
     }
 
     /// The transfer of ours that a frame speaks of; `None` if it has ended here.

@@ -6,9 +6,10 @@ use core::ops::Add;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::BulkHeader;
-use tabferry_protocol::host::{Command, Event, SignalingProblem, StoredFile};
+use tabferry_protocol::host::{Command, Event, SignalingProblem, StoredFile, TrustCommand};
 use tabferry_protocol::id::SourceId;
 use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::paired::PairedDevice;
 use tabferry_protocol::signaling::IceServer;
 
 /// A moment on the driver's monotonic clock, in milliseconds from a start of its choice.
@@ -80,6 +81,8 @@ pub enum FileFailure {
 pub enum Input<'a> {
     /// A person, or a page for them, wants something.
     Command(Command),
+    /// A person decides whom to trust.
+    TrustCommand(TrustCommand),
     /// The socket asked for by [`Output::OpenSignaling`] is open.
     SignalingOpened,
     /// It received a text message.
@@ -289,6 +292,8 @@ pub enum Output {
     },
     /// Something happened that a person may want to know.
     Event(Event),
+    /// Keep these paired devices, in place of those that were kept.
+    KeepPaired(Vec<PairedDevice>),
 }
 
 impl From<FileFailure> for Code {

@@ -21,6 +21,7 @@ mod flow;
 mod frames;
 mod io;
 mod outbox;
+mod pairing;
 mod presence;
 mod receiving;
 mod sending;
@@ -30,8 +31,9 @@ mod signaling;
 mod speed;
 mod table;
 mod transfer;
+mod trust;
 
-pub use engine::Engine;
+pub use engine::{Engine, Kept};
 pub use io::{
     Channel, ConnectionKey, ConnectionState, FileFailure, FileKey, Input, Output, ReadKey, Time,
 };

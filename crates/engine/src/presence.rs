@@ -1,11 +1,30 @@
 //! Who is there, as the signaling server tells it. Cards are hints; nothing here is proven.
 
-use tabferry_protocol::card::EndpointKind;
+use tabferry_protocol::card::{DeviceCard, EndpointKind};
 use tabferry_protocol::host::DeviceView;
 use tabferry_protocol::id::{DeviceId, PeerId};
-use tabferry_protocol::signaling::Peer;
+use tabferry_protocol::signaling;
 
 use crate::table::Table;
+
+/// A peer whose card is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) device: DeviceCard,
+    pub(crate) endpoint: EndpointKind,
+}
+
+impl Peer {
+    /// The peer as the server tells of it; `None` if it shows no card.
+    pub(crate) fn with_card(peer: signaling::Peer) -> Option<Self> {
+        Some(Self {
+            id: peer.id,
+            device: peer.device?,
+            endpoint: peer.endpoint,
+        })
+    }
+}
 
 /// The peers of our rooms.
 #[derive(Debug, Default)]
@@ -36,6 +55,11 @@ impl Presence {
         self.peers.remove(&peer);
     }
 
+    /// Everyone who is there.
+    pub(crate) fn ids(&self) -> Vec<PeerId> {
+        self.peers.values().map(|(_, peer)| peer.id).collect()
+    }
+
     pub(crate) fn get(&self, peer: PeerId) -> Option<&Peer> {
         self.peers.get(&peer).map(|(_, peer)| peer)
     }
@@ -57,7 +81,7 @@ impl Presence {
             .map(|(_, peer)| peer)
     }
 
-    /// The devices but our own, each once, by name.
+    /// The devices but our own, each once.
     pub(crate) fn devices(&self, own: DeviceId) -> Vec<DeviceView> {
         let newest = |(arrival, peer): &&(u64, Peer)| {
             let same = |(_, other): &&(u64, Peer)| other.device.id == peer.device.id;
@@ -71,9 +95,7 @@ impl Presence {
             .peers
             .values()
             .filter(|(_, peer)| peer.device.id != own);
-        let mut devices: Vec<_> = others.filter(newest).map(|(_, peer)| view(peer)).collect();
-        devices.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-        devices
+        others.filter(newest).map(|(_, peer)| view(peer)).collect()
     }
 }
 

@@ -1,15 +1,17 @@
 //! One peer that we are connected to, or want to be: its connection, and since when what is awaited.
 
 use tabferry_protocol::card::EndpointKind;
+use tabferry_protocol::code::Code;
 use tabferry_protocol::host::DeviceView;
 use tabferry_protocol::id::PeerId;
+use tabferry_protocol::identity::PublicKey;
 use tabferry_protocol::limits::{
     CONNECT_ATTEMPT_MS, CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, ITEMS_PER_MINUTE,
 };
-use tabferry_protocol::signaling::Peer;
 
 use crate::connection::Connection;
 use crate::io::Time;
+use crate::presence::Peer;
 
 /// A session inside one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,10 +28,14 @@ pub(crate) struct Session {
     pub(crate) retry_at: Option<Time>,
     /// The server says that the peer has left: without a sign of life until then, it has.
     pub(crate) probe_until: Option<Time>,
+    /// Why the peer has ended the open session, if what came through the server is true. A pong shows that it isn't.
+    pub(crate) bye: Option<Code>,
     /// Since when no transfer needs it.
     pub(crate) idle_since: Time,
     /// When bytes of any transfer last moved: those of one may wait for long behind those of others.
     pub(crate) moved_at: Time,
+    /// What the peer has proved, once it has.
+    pub(crate) verified: Option<(PublicKey, [u8; 32])>,
     /// Items taken in the minute that began then.
     items: (Time, usize),
 }
@@ -43,8 +49,10 @@ impl Session {
             connection: None,
             retry_at: None,
             probe_until: None,
+            bye: None,
             idle_since: now,
             moved_at: now,
+            verified: None,
             items: (now, 0),
         }
     }
@@ -58,6 +66,18 @@ impl Session {
         self.connection
             .as_ref()
             .is_some_and(|connection| connection.open)
+    }
+
+    /// The key that the peer has proved.
+    pub(crate) fn key(&self) -> Option<PublicKey> {
+        self.verified.filter(|_| self.is_open()).map(|(key, _)| key)
+    }
+
+    /// The digest of the handshake.
+    pub(crate) fn transcript(&self) -> Option<[u8; 32]> {
+        self.verified
+            .filter(|_| self.is_open())
+            .map(|(_, transcript)| transcript)
     }
 
     /// Whether the peer connects to us, and has not finished.

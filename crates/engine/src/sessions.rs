@@ -10,12 +10,12 @@ use tabferry_protocol::limits::{
     CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
     PROPOSAL_RETRIES, SESSIONS,
 };
-use tabferry_protocol::signaling::{Peer, ServerMessage, Signal, SignalBody, SignalingCode};
+use tabferry_protocol::signaling::{Room, ServerMessage, Signal, SignalBody, SignalingCode};
 
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::io::{ConnectionKey, ConnectionState, Output, Time};
-use crate::presence::view;
+use crate::presence::{Peer, view};
 use crate::session::{Session, SessionKey};
 use crate::transfer::Transfer;
 
@@ -30,16 +30,36 @@ impl Engine {
             .handle_received(self.now, text, &mut self.out);
         self.forget_presence_if_lost(was_online);
         match message {
-            Some(ServerMessage::Joined { peers, .. }) => {
-                peers.iter().for_each(|peer| self.meet(peer))
+            Some(ServerMessage::Welcome(_)) => {
+                self.signaling
+                    .send_join(Room::Nearby, self.card(), &mut self.out);
             }
-            Some(ServerMessage::PeerJoined { peer, .. }) => self.meet(&peer),
-            Some(ServerMessage::PeerUpdated { peer }) => self.update_peer(peer),
+            Some(ServerMessage::Joined { peers, .. }) => peers
+                .into_iter()
+                .filter_map(Peer::with_card)
+                .for_each(|peer| self.meet(&peer)),
+            Some(ServerMessage::PeerJoined { peer, .. }) => {
+                if let Some(peer) = Peer::with_card(peer) {
+                    self.meet(&peer);
+                }
+            }
+            Some(ServerMessage::PeerUpdated { peer }) => {
+                if let Some(peer) = Peer::with_card(peer) {
+                    self.update_peer(peer);
+                }
+            }
             Some(ServerMessage::PeerLeft { peer, .. }) => self.part(peer),
+            // No other room is joined: whoever is known is known from here.
+            Some(ServerMessage::RoomClosed { room: Room::Nearby }) => self
+                .presence
+                .ids()
+                .into_iter()
+                .for_each(|peer| self.part(peer)),
             Some(ServerMessage::Signal { from, signal }) => self.handle_signal(from, signal),
             Some(ServerMessage::Error {
                 code: SignalingCode::PeerNotFound,
                 to: Some(peer),
+                ..
             }) => self.part(peer),
             _ => {}
         }
@@ -100,6 +120,8 @@ impl Engine {
                 for id in self.transfers_of(key) {
                     self.attach(id, other);
                 }
+                self.pairings.follow(key, other);
+                self.ask_to_pair(other);
                 self.remove_session(key);
             }
             Some(_) => {}
@@ -183,8 +205,16 @@ impl Engine {
         let native = transfer
             .sending()
             .is_some_and(|sending| !sending.is_inline());
+        match self.reach(device, native) {
+            Ok(key) => self.attach(id, key),
+            Err(code) => self.end(id, TransferState::Failed { code }),
+        }
+    }
+
+    /// Finds or makes the session with a device, a native endpoint of it first if `native` is wanted.
+    pub(crate) fn reach(&mut self, device: DeviceId, native: bool) -> Result<SessionKey, Code> {
         let peer = self.presence.peer_of(device, native).cloned();
-        let key = match peer {
+        match peer {
             Some(peer) => match self.open_session_with(&peer) {
                 Some(key) => Ok(key),
                 None => self.session_for(&peer),
@@ -200,10 +230,6 @@ impl Engine {
                 } else {
                     Code::Unreachable
                 }),
-        };
-        match key {
-            Ok(key) => self.attach(id, key),
-            Err(code) => self.end(id, TransferState::Failed { code }),
         }
     }
 
@@ -217,9 +243,16 @@ impl Engine {
         }
         if session.is_open() {
             self.propose_waiting(key);
-            return;
+        } else {
+            self.connect_if_needed(key);
         }
-        if session.connection.is_none() && session.retry_at.is_none() {
+    }
+
+    pub(crate) fn connect_if_needed(&mut self, key: SessionKey) {
+        if let Some(session) = self.sessions.get(&key)
+            && session.connection.is_none()
+            && session.retry_at.is_none()
+        {
             self.start_attempt(key);
         }
     }
@@ -269,9 +302,11 @@ impl Engine {
     }
 
     fn is_used(&self, key: SessionKey) -> bool {
-        self.transfers
-            .values()
-            .any(|transfer| transfer.session == Some(key))
+        self.pairings.uses(key)
+            || self
+                .transfers
+                .values()
+                .any(|transfer| transfer.session == Some(key))
     }
 
     fn start_attempt(&mut self, key: SessionKey) {
@@ -341,6 +376,13 @@ impl Engine {
             SignalBody::EndOfCandidates => known.apply_candidate(None, out),
             SignalBody::RestartRequest => known.handle_restart_request(out),
             SignalBody::Bye { code: None } => self.lose_connection(key, Code::ConnectionLost),
+            // Anybody on the way may have said this: it counts once the connection is gone, or not at all.
+            SignalBody::Bye { code: Some(code) } if known.open => {
+                if let Some(session) = self.sessions.get_mut(&key) {
+                    session.bye = Some(code);
+                }
+                self.probe(key);
+            }
             SignalBody::Bye { code: Some(code) } => self.end_session(key, code),
             SignalBody::Offer { .. } | SignalBody::Unknown => {}
         }
@@ -586,7 +628,8 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&key) else {
             return Ok(());
         };
-        if DeviceId::of(&verified.peer) != session.device.id {
+        let meant = DeviceId::of(&verified.peer) == session.device.id;
+        if !meant || !self.trust.fits(verified.peer) {
             return Err(Code::Unverified);
         }
         session.device = DeviceView {
@@ -594,6 +637,8 @@ impl Engine {
             name: verified.card.name,
             kind: verified.card.kind,
         };
+        session.device = self.trust.shown(session.device.clone());
+        session.verified = Some((verified.peer, verified.transcript));
         session.retry_at = None;
         session.idle_since = now;
         let device = session.device.clone();
@@ -611,8 +656,12 @@ impl Engine {
         {
             transfer.device = device.clone();
         }
+        let seen = self.unix_seconds();
+        self.trust
+            .change(device.id, &mut self.out, |known| known.last_seen = seen);
         self.out.changed();
         self.propose_waiting(key);
+        self.ask_to_pair(key);
         Ok(())
     }
 
@@ -641,6 +690,10 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
+        if let Some(code) = session.bye {
+            self.end_session(key, code);
+            return;
+        }
         let gone = online && self.presence.get(session.peer).is_none();
         let code = if gone && code == Code::ConnectionLost {
             Code::PeerGone
@@ -650,6 +703,7 @@ impl Engine {
         // The other end may not know yet; whoever of the two still wants a connection tries again.
         self.signal(key, SignalBody::Bye { code: None });
         self.drop_connection(key);
+        self.interrupt_pairing(key, code);
         for id in self.transfers_of(key) {
             let Some(transfer) = self.transfers.get_mut(&id) else {
                 continue;
@@ -690,8 +744,11 @@ impl Engine {
     /// When a transfer that waits for a connection has waited for too long; `None` if none waits or the connection is open.
     fn wanting_ends(&self, key: SessionKey) -> Option<Time> {
         let open = self.sessions.get(&key)?.is_open();
-        let (at, _) = self.waiting(key).min().filter(|_| !open)?;
-        Some(at)
+        let transfers = self.waiting(key).map(|(at, _)| at);
+        transfers
+            .chain(self.pairings.wanting_ends(key))
+            .min()
+            .filter(|_| !open)
     }
 
     /// Ends what has waited for a connection for too long.
@@ -703,6 +760,13 @@ impl Engine {
             .collect();
         for id in due {
             self.fail(id, Code::Unreachable);
+        }
+        if self
+            .pairings
+            .wanting_ends(key)
+            .is_some_and(|at| at <= self.now)
+        {
+            self.lose_pairing(key, Code::Unreachable);
         }
         if !self.is_used(key) {
             self.signal(key, SignalBody::Bye { code: None });
@@ -735,6 +799,7 @@ impl Engine {
             self.out.event(Event::Unverified { device });
         }
         self.drop_connection(key);
+        self.lose_pairing(key, code);
         for id in self.transfers_of(key) {
             let pending = self.transfers.get(&id).is_some_and(Transfer::is_pending);
             let state = if pending {
@@ -749,6 +814,7 @@ impl Engine {
 
     fn remove_session(&mut self, key: SessionKey) {
         self.drop_connection(key);
+        self.lose_pairing(key, Code::ConnectionLost);
         self.sessions.remove(&key);
     }
 

@@ -95,16 +95,10 @@ impl Signaling {
         out.changed();
     }
 
-    pub(crate) fn handle_opened(
-        &self,
-        device: DeviceCard,
-        endpoint: EndpointKind,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn handle_opened(&self, endpoint: EndpointKind, out: &mut Outbox) {
         if matches!(self.state, State::Opening { .. }) {
             let hello = ClientHello {
                 versions: Versions::spoken(),
-                device,
                 endpoint,
                 capabilities: Vec::new(),
             };
@@ -125,8 +119,8 @@ impl Signaling {
         };
         match (self.state, message) {
             (State::Opening { .. }, ServerMessage::Welcome(welcome)) => {
-                self.welcome(now, welcome, out);
-                None
+                self.welcome(now, &welcome, out);
+                Some(ServerMessage::Welcome(welcome)).filter(|_| self.is_online())
             }
             (
                 _,
@@ -142,6 +136,7 @@ impl Signaling {
                 _,
                 ServerMessage::Error {
                     code: SignalingCode::RateLimited | SignalingCode::RoomFull,
+                    room: None | Some(Room::Nearby),
                     ..
                 },
             ) => {
@@ -153,17 +148,23 @@ impl Signaling {
         }
     }
 
-    fn welcome(&mut self, now: Time, welcome: Welcome, out: &mut Outbox) {
+    fn welcome(&mut self, now: Time, welcome: &Welcome, out: &mut Outbox) {
         if !SPOKEN.contains(&welcome.version) {
             self.give_up(now, SignalingProblem::Incompatible, out);
             return;
         }
-        self.ice_servers = welcome.ice_servers;
+        self.ice_servers = welcome.ice_servers.clone();
         self.state = State::Online;
         self.attempts = 0;
         self.problem = None;
-        send(&ClientMessage::Join { room: Room::Nearby }, out);
         out.changed();
+    }
+
+    /// Enters a room, shown there with a card if one is given.
+    pub(crate) fn send_join(&self, room: Room, device: Option<DeviceCard>, out: &mut Outbox) {
+        if self.is_online() {
+            send(&ClientMessage::Join { room, device }, out);
+        }
     }
 
     pub(crate) fn handle_closed(&mut self, now: Time, problem: SignalingProblem, out: &mut Outbox) {

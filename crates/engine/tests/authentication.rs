@@ -2,20 +2,22 @@
 //! which proofs are none.
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
-use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Output, Time};
+use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Kept, Output, Time};
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Propose, Role,
+    Accept, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
+    EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
 use tabferry_protocol::host::{Command, Event, PlainItem, Settings, TransferState};
 use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::manifest::{Entry, Item};
+use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::signaling::{
     ClientMessage, Peer, Room, ServerMessage, Signal, SignalBody, Welcome,
 };
@@ -130,7 +132,15 @@ impl Scene {
     /// In a room with device 2, connected to nobody.
     fn online() -> Self {
         let mut scene = Self {
-            engine: Engine::new(key(OWN), [7; 32], Time(0)),
+            engine: Engine::new(
+                Kept {
+                    key: key(OWN),
+                    paired: Vec::new(),
+                },
+                [7; 32],
+                Time(0),
+                0,
+            ),
             connection: ConnectionKey(0),
             id: ConnectionId::from_bytes([255; 16]),
             events: Vec::new(),
@@ -148,13 +158,14 @@ impl Scene {
             version: 1,
             peer: PeerId::from_bytes([OWN; 16]),
             address: "127.0.0.1".to_owned(),
+            time: 0,
             ice_servers: Vec::new(),
         });
         let joined = ServerMessage::Joined {
             room: Room::Nearby,
             peers: vec![Peer {
                 id: PeerId::from_bytes([PEER; 16]),
-                device: card(PEER),
+                device: Some(card(PEER)),
                 endpoint: EndpointKind::Browser,
             }],
         };
@@ -376,6 +387,37 @@ fn other_frames() -> Vec<(&'static str, Vec<u8>)> {
                 transfer,
                 role: Role::Sender,
                 code,
+            }),
+        ),
+        (
+            "pair-ask",
+            ControlFrame::PairAsk(PairAsk {
+                commitment: Asker::new([0; 32], Nonce::from_bytes([1; 32])).1,
+            }),
+        ),
+        (
+            "pair-nonce",
+            ControlFrame::PairNonce(PairNonce {
+                nonce: Nonce::from_bytes([1; 32]),
+            }),
+        ),
+        (
+            "pair-reveal",
+            ControlFrame::PairReveal(PairReveal {
+                nonce: Nonce::from_bytes([1; 32]),
+            }),
+        ),
+        (
+            "pair-picked",
+            ControlFrame::PairPicked(PairPicked {
+                half: PairHalf::from_bytes([1; 32]),
+            }),
+        ),
+        ("pair-stop", ControlFrame::PairStop(PairStop {})),
+        (
+            "code-proof",
+            ControlFrame::CodeProof(CodeProof {
+                message: vec![1; 33],
             }),
         ),
         ("ping", ControlFrame::Ping),
@@ -651,4 +693,23 @@ fn another_version_is_told_as_incompatible() {
     assert_eq!(scene.engine.snapshot(Time(0)).transfers[0].state, failed);
     let (_, outputs) = Scene::answer_and_prove(&newer);
     assert_eq!(frames(&outputs), [closed]);
+}
+
+#[test]
+fn a_server_that_ends_an_open_session_is_not_believed_while_the_peer_answers() {
+    let (mut scene, _) = Scene::answer_and_prove(&Played::default());
+    let outputs = scene.signal(SignalBody::Bye {
+        code: Some(Code::Unverified),
+    });
+    assert_eq!(frames(&outputs), [ControlFrame::Ping]);
+    scene.control(&ControlFrame::Pong);
+    let text = other_frames().remove(0).1;
+    scene.frame(Channel::Control, &text);
+    assert_eq!(scene.engine.snapshot(Time(0)).items.len(), 1);
+    assert!(
+        scene
+            .events
+            .iter()
+            .all(|event| !matches!(event, Event::Unverified { .. }))
+    );
 }

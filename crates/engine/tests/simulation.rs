@@ -24,6 +24,8 @@ mod ledger;
 mod middle;
 #[path = "simulation/network.rs"]
 mod network;
+#[path = "simulation/pairing.rs"]
+mod pairing;
 #[path = "simulation/people.rs"]
 mod people;
 #[path = "simulation/plan.rs"]

@@ -2,13 +2,15 @@
 //!
 //! Three ways, each for one thing:
 //! - `chrome.runtime.sendMessage` carries an [`Envelope`] as a JSON string; a request's answer is a JSON string too, or null.
-//! - A port named [`PAGE_PORT`] joins a page to the offscreen document for as long as the page is open: the page sends
-//!   [`Command`]s, the offscreen document a [`Snapshot`](tabferry_protocol::host::Snapshot) whenever it changes. JSON strings.
+//! - A port named [`PAGE_PORT`] joins a page to the offscreen document for as long as the page is open: the page sends what is
+//!   [`Asked`], the offscreen document what is [`Shown`] whenever it changes. JSON strings.
 //! - A `BroadcastChannel` named [`FILES_CHANNEL`] hands `File` objects from a page to the offscreen document:
 //!   `{request: string, to: string, files: File[]}`, answered by `{accepted: string}` with the same request.
 
 use serde::{Deserialize, Serialize};
-use tabferry_protocol::host::{Command, ConnectionView, DeviceView, Event, StoredFile};
+use tabferry_protocol::host::{
+    Command, ConnectionView, DeviceView, Event, Snapshot, StoredFile, Trust, TrustCommand,
+};
 use tabferry_protocol::id::DeviceId;
 
 /// Name of the port between a page and the offscreen document.
@@ -16,6 +18,26 @@ pub const PAGE_PORT: &str = "page";
 
 /// Name of the channel on which pages hand over files.
 pub const FILES_CHANNEL: &str = "files";
+
+/// What a page asks of the engine: one of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Asked {
+    /// Something to do.
+    #[serde(default)]
+    pub command: Option<Command>,
+    /// Whom to trust.
+    #[serde(default)]
+    pub trust: Option<TrustCommand>,
+}
+
+/// What a page is shown. Each page reads only the parts that are its subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// What there is.
+    pub snapshot: Snapshot,
+    /// Whom this device trusts.
+    pub trust: Trust,
+}
 
 /// A message with its destination: every context hears every message and drops what is not for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Reads and writes JSON in a page: the browser's own `JSON` handles the text, and this stands between its values and
 //! serde. Several times smaller than `serde_json` with its error texts, and a popup loads anew at every click. Only what
-//! the vocabulary of [`host`](tabferry_protocol::host) is made of: structs, sequences, options, texts, whole numbers up
+//! the vocabulary of [`host`](tabferry_protocol::host) is made of: structs, sequences, arrays, options, texts, whole numbers up
 //! to 2^53 - 1, and enums that carry their variant as the key.
 
 use core::fmt;
@@ -154,6 +154,18 @@ impl<'de> Deserializer<'de> for Value {
         visitor.visit_seq(Elements { array, next: 0 })
     }
 
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, InvalidJson> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {
+        visitor.visit_u64(self.whole(u8::MAX.into())?)
+    }
+
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -182,7 +194,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 u8 u16 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct map identifier ignored_any
+        i8 i16 i32 i64 u16 f32 f64 char bytes byte_buf unit unit_struct tuple_struct map identifier ignored_any
     }
 }
 
@@ -394,8 +406,8 @@ impl Serializer for Writer {
         Err(InvalidJson)
     }
 
-    fn serialize_u8(self, _: u8) -> Result<JsValue, InvalidJson> {
-        Err(InvalidJson)
+    fn serialize_u8(self, value: u8) -> Result<JsValue, InvalidJson> {
+        Ok(value.into())
     }
 
     fn serialize_f32(self, _: f32) -> Result<JsValue, InvalidJson> {

@@ -15,6 +15,7 @@ use crate::limits::{TEXT_BYTES, TITLE_BYTES};
 use crate::link::WebUrl;
 use crate::manifest::Item;
 use crate::name::cut_to_bytes;
+use crate::paired::AutoAccept;
 
 /// What a person (or a page acting for one) asks of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +91,48 @@ pub enum Command {
     },
 }
 
+/// What a person asks about paired devices. Apart from [`Command`], so that only the pages for it read and write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustCommand {
+    /// Begin to pair with a device.
+    Pair {
+        /// With which.
+        with: DeviceId,
+    },
+    /// Say yes or no to a device that asks to pair.
+    AnswerPairing {
+        /// Whether yes.
+        yes: bool,
+    },
+    /// Say which of [`PairingStep::Picks`] the other device shows.
+    PickPairing {
+        /// Index of it; `None`: none of them.
+        choice: Option<u8>,
+    },
+    /// Stop a pairing, or take one that has ended off the screen.
+    EndPairing,
+    /// Trust a device no more.
+    Unpair {
+        /// Which.
+        device: DeviceId,
+    },
+    /// Call a paired device something else, here.
+    Rename {
+        /// Which.
+        device: DeviceId,
+        /// What.
+        name: DeviceName,
+    },
+    /// Change what a paired device may do unasked.
+    SetAutoAccept {
+        /// Which.
+        device: DeviceId,
+        /// What it may.
+        auto_accept: AutoAccept,
+    },
+}
+
 /// What the engine must know to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -140,7 +183,14 @@ pub enum Event {
         /// Its last state.
         transfer: TransferView,
     },
-    /// A connection with a device could not be verified: a fault, or somebody in between. Nothing went over it.
+    /// A device asks to pair; a person has to answer.
+    PairingAsked {
+        /// Which.
+        device: DeviceView,
+    },
+    /// Nobody has to answer a device that asked to pair any more.
+    PairingAnswered,
+    /// A connection with a device could not be verified, or not any more: a fault, or somebody in between. It is closed.
     Unverified {
         /// The device, as the signaling server names it.
         device: DeviceView,
@@ -162,6 +212,84 @@ pub struct Snapshot {
     pub transfers: Vec<TransferView>,
     /// Received pages, links and texts, newest first.
     pub items: Vec<ItemView>,
+}
+
+/// Whom a person trusts. Apart from [`Snapshot`], so that only the pages for it read all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
+    /// Paired devices, by name.
+    pub paired: Vec<PairedView>,
+    /// The pairing under way, or the last one until it is taken off the screen.
+    pub pairing: Option<PairingView>,
+}
+
+/// A paired device, wherever it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairedView {
+    /// Which, under the name that it has here.
+    pub device: DeviceView,
+    /// When it was paired. Seconds since 1970.
+    pub since: u64,
+    /// When it last proved itself. Seconds since 1970.
+    pub last_seen: u64,
+    /// What it may do unasked.
+    pub auto_accept: AutoAccept,
+}
+
+/// A pairing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairingView {
+    /// With which device.
+    pub device: DeviceView,
+    /// How far it is.
+    pub step: PairingStep,
+}
+
+/// Four symbols: indices of [`EMOJI`](crate::emoji::EMOJI).
+pub type Symbols = [u8; 4];
+
+/// How far a pairing is, and what a person has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairingStep {
+    /// The devices are being connected.
+    Connecting,
+    /// Wait: a person at the other device has to answer.
+    Waiting,
+    /// Answer: the other device asks.
+    Asked,
+    /// Show these to the person at the other device, who picks them there.
+    Shows {
+        /// Which.
+        symbols: Symbols,
+    },
+    /// Pick what the other device shows.
+    Picks {
+        /// From these.
+        choices: [Symbols; 3],
+    },
+    /// The devices are paired.
+    Done,
+    /// They are not.
+    Ended {
+        /// Why.
+        reason: PairingEnd,
+    },
+}
+
+/// Why a pairing came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairingEnd {
+    /// A person here picked other symbols than those of the connection: somebody may be in between.
+    Mismatch,
+    /// A person at the other device stopped it, or picked others.
+    Stopped,
+    /// Something else.
+    Failed {
+        /// What.
+        code: Code,
+    },
 }
 
 /// Whether the signaling server is there.

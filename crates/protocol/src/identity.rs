@@ -4,9 +4,11 @@
 use core::fmt;
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
 
 use crate::InvalidFrame;
 use crate::card::{DeviceCard, DeviceKind, DeviceName};
+use crate::hex;
 use crate::id::DeviceId;
 
 /// Bytes of a secret or a public key.
@@ -72,7 +74,10 @@ impl fmt::Debug for DeviceKey {
 
 /// A device's public key: a point of the curve in its one canonical encoding, and none of those few that verify
 /// signatures of nobody.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// As text: 64 lower-case hexadecimal characters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PublicKey([u8; KEY_BYTES]);
 
 /// Bytes that are no public key.
@@ -113,6 +118,21 @@ impl PublicKey {
                 key.verify_strict(&domain.message(bytes), &Signature::from_bytes(signature))
             })
             .map_err(|_| InvalidSignature)
+    }
+}
+
+impl TryFrom<String> for PublicKey {
+    type Error = InvalidPublicKey;
+
+    fn try_from(text: String) -> Result<Self, InvalidPublicKey> {
+        let bytes = hex::decode(&text).map_err(|_| InvalidPublicKey)?;
+        Self::from_bytes(&bytes)
+    }
+}
+
+impl From<PublicKey> for String {
+    fn from(key: PublicKey) -> Self {
+        hex::encode(&key.0)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod name;
 mod noise;
 pub mod pair;
+pub mod paired;
 pub mod sas;
 pub mod secret_code;
 pub mod signaling;

@@ -123,6 +123,22 @@ pub const KEPT_TRANSFERS: usize = 50;
 /// Transfers of one engine that have not ended; one more is refused as busy.
 pub const OPEN_TRANSFERS: usize = 256;
 
+/// Devices that one is paired with: each takes a room of the signaling server, or two at the turn of an hour.
+pub const PAIRED_DEVICES: usize = 32;
+
+/// Time for both persons to answer and to compare. Milliseconds.
+pub const PAIRING_TIMEOUT_MS: u64 = 120_000;
+
+/// After strings that differ, or a no, a device is not paired with for this long: each attempt is one guess of whoever may
+/// be in between. Milliseconds.
+pub const PAIRING_BACKOFF_MS: u64 = 60_000;
+
+/// Bytes that one paired device may send unasked in 24 hours: it may be in the wrong hands.
+pub const UNASKED_BYTES_PER_DAY: u64 = 10 * 1024 * 1024 * 1024;
+
+/// Files that one paired device may send unasked in 24 hours.
+pub const UNASKED_FILES_PER_DAY: u32 = 1_000;
+
 /// Sessions at once; one more peer is refused as busy.
 pub const SESSIONS: usize = 32;
 
@@ -173,8 +189,13 @@ pub const SIGNALING_BACKOFF_MAX_MS: u64 = 30_000;
 /// Peers in one room.
 pub const ROOM_PEERS: usize = 32;
 
-/// Rooms one peer may be in at once.
-pub const ROOMS_PER_PEER: usize = 8;
+/// Peers in the room of one pair: two devices, each present through a browser and natively, and as many more for sockets
+/// that are lost and not yet known to be.
+pub const PAIR_ROOM_PEERS: usize = 8;
+
+/// Rooms one peer may be in at once: 32 paired devices with two tags each while one is replaced by the next, and eight
+/// others.
+pub const ROOMS_PER_PEER: usize = 72;
 
 /// ICE servers a server may announce, and the longest URL in bytes.
 pub const ICE_SERVERS: usize = 8;
@@ -205,6 +226,22 @@ pub const SITE_SOURCES: u32 = 8;
 
 /// Sources a server keeps count of: some 10 MiB. A further one is refused until others are forgotten.
 pub const SOURCES_REMEMBERED: usize = 100_000;
+
+/// A code is open for so long: read aloud and typed in by then. Milliseconds.
+pub const CODE_LIFE_MS: u64 = 10 * 60_000;
+
+/// Guests of one code, one after the other: a person mistypes the secret once or twice, and whoever guesses has no more
+/// tries than that.
+pub const CODE_GUESTS: u32 = 3;
+
+/// Codes that one source may have open: one for each person of a household.
+pub const SOURCE_CODES: u32 = 4;
+
+/// Attempts of one source to open or enter a code, at once and per minute from then on. Nobody types faster.
+pub const CODE_ATTEMPTS_PER_MINUTE: u32 = 10;
+
+/// The same at once, and per hour from then on: must be a multiple of 60.
+pub const CODE_ATTEMPTS_PER_HOUR: u32 = 60;
 
 /// Messages one socket may send at once, and per minute from then on. One connection takes about a dozen.
 pub const MESSAGES_BURST: u32 = 120;

@@ -99,6 +99,15 @@ impl PairSecret {
     }
 }
 
+/// In the same time for all values.
+impl PartialEq for PairSecret {
+    fn eq(&self, other: &Self) -> bool {
+        blake3::Hash::from_bytes(*self.0) == blake3::Hash::from_bytes(*other.0)
+    }
+}
+
+impl Eq for PairSecret {}
+
 impl fmt::Debug for PairSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PairSecret")

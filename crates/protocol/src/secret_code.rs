@@ -3,6 +3,7 @@
 //! group's room and is known to the server. Knows letters only, neither how a code is proved nor how long it lives.
 
 use core::fmt;
+use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -56,11 +57,19 @@ impl fmt::Debug for Nameplate {
 }
 
 /// Takes capitals only, as they are sent.
+impl FromStr for Nameplate {
+    type Err = InvalidCode;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCode> {
+        canonical(text).map(Self)
+    }
+}
+
 impl TryFrom<String> for Nameplate {
     type Error = InvalidCode;
 
     fn try_from(text: String) -> Result<Self, InvalidCode> {
-        canonical(&text).map(Self)
+        text.parse()
     }
 }
 
@@ -173,11 +182,19 @@ impl fmt::Debug for GroupCode {
 }
 
 /// Takes eight capitals and digits only, as they are sent.
+impl FromStr for GroupCode {
+    type Err = InvalidCode;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCode> {
+        canonical(text).map(Self)
+    }
+}
+
 impl TryFrom<String> for GroupCode {
     type Error = InvalidCode;
 
     fn try_from(text: String) -> Result<Self, InvalidCode> {
-        canonical(&text).map(Self)
+        text.parse()
     }
 }
 

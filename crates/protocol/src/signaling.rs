@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::InvalidFrame;
 use crate::card::{DeviceCard, EndpointKind};
 use crate::code::Code;
+use crate::id::PairTag;
 use crate::id::{AnswerNonce, ConnectionId, PeerId};
 use crate::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, ROOM_PEERS,
     SDP_BYTES, SIGNALING_MESSAGE_BYTES,
 };
+use crate::secret_code::{GroupCode, Nameplate};
 use crate::version::Versions;
 
 /// Where the WebSocket is, on every server.
@@ -25,6 +27,14 @@ pub enum ClientMessage {
     Join {
         /// Which.
         room: Room,
+        /// Our card, as shown to this room: needed where [`Room::shows_cards`], and nowhere else allowed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceCard>,
+    },
+    /// Open a code room, for the guest whom we tell the code.
+    Open {
+        /// Which.
+        nameplate: Nameplate,
     },
     /// Leave a room.
     Leave {
@@ -38,7 +48,7 @@ pub enum ClientMessage {
         /// What.
         signal: Signal,
     },
-    /// Our card has changed.
+    /// Our card has changed, in every room that shows it.
     Update {
         /// The new card.
         device: DeviceCard,
@@ -53,9 +63,7 @@ pub enum ClientMessage {
 pub struct ClientHello {
     /// What the client speaks.
     pub versions: Versions,
-    /// Its device, as shown to the rooms it joins.
-    pub device: DeviceCard,
-    /// Through what the device is present.
+    /// Through what its device is present.
     pub endpoint: EndpointKind,
     /// Optional abilities; unknown ones are ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -68,7 +76,7 @@ pub struct ClientHello {
 pub enum ServerMessage {
     /// Answer to hello.
     Welcome(Welcome),
-    /// Answer to join: the room and who is there already.
+    /// Answer to join or open: the room and who is there already.
     Joined {
         /// Which room.
         room: Room,
@@ -94,6 +102,11 @@ pub enum ServerMessage {
         /// Who.
         peer: PeerId,
     },
+    /// A room that we were in is no more, and nobody is in it.
+    RoomClosed {
+        /// Which room.
+        room: Room,
+    },
     /// A signal from a peer, whose id the server vouches for.
     Signal {
         /// From whom.
@@ -108,6 +121,9 @@ pub enum ServerMessage {
         /// The peer that a refused signal was for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<PeerId>,
+        /// The room that a refused join or open was for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<Room>,
     },
     /// A kind of a newer version, to be ignored.
     #[serde(other)]
@@ -123,6 +139,8 @@ pub struct Welcome {
     pub peer: PeerId,
     /// The address the server sees us come from.
     pub address: String,
+    /// The server's clock in whole seconds since 1970: devices whose own clocks differ agree on the hour by it.
+    pub time: u64,
     /// For peer connections.
     pub ice_servers: Vec<IceServer>,
 }
@@ -146,9 +164,35 @@ pub struct IceServer {
 pub enum Room {
     /// The devices of one network, as the server sees it. The client can't say which.
     Nearby,
+    /// Two peers of whom one has told the other a code.
+    Code {
+        /// The part of the code that the server may know.
+        nameplate: Nameplate,
+    },
+    /// The devices to which a person gave the same name of a group.
+    Group {
+        /// Which group.
+        name: GroupCode,
+    },
+    /// Two devices that are paired.
+    Pair {
+        /// What only these two can compute.
+        tag: PairTag,
+    },
     /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
     #[serde(other)]
     Unknown,
+}
+
+impl Room {
+    /// Whether its members see each other's cards. Where they meet by a secret they don't: the server should not learn
+    /// which device has which secret.
+    pub fn shows_cards(self) -> bool {
+        match self {
+            Self::Nearby | Self::Group { .. } => true,
+            Self::Code { .. } | Self::Pair { .. } | Self::Unknown => false,
+        }
+    }
 }
 
 /// A member of a room. Its card is a hint.
@@ -156,8 +200,9 @@ pub enum Room {
 pub struct Peer {
     /// Its id.
     pub id: PeerId,
-    /// Its device.
-    pub device: DeviceCard,
+    /// Its device, in a room that shows cards. In the others the two ends tell each other once they are alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceCard>,
     /// Through what the device is present.
     pub endpoint: EndpointKind,
 }
@@ -225,11 +270,17 @@ pub enum SignalingCode {
     Unsupported,
     /// The peer shares no room with the sender, or is gone.
     PeerNotFound,
-    /// The peer's queue is full.
+    /// The peer's queue is full, or a code room has a guest already.
     Busy,
     /// The room is full.
     RoomFull,
-    /// More messages, connections or rooms than allowed.
+    /// The code is open already: choose another one.
+    Taken,
+    /// The code is not open, or not any more.
+    CodeNotFound,
+    /// The server can't tell which clients are near each other: a proxy in between is not configured.
+    NearbyUnavailable,
+    /// More messages, connections, rooms or codes than allowed.
     RateLimited,
     /// The server stops; try again.
     ShuttingDown,

@@ -19,16 +19,21 @@ use tabferry_protocol::frame::{
     EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::host::{
-    Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
-    SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
+    Command, ConnectionView, DeviceView, Direction, Event, ItemView, PairedView, PairingEnd,
+    PairingStep, PairingView, ProposalView, Settings, SignalingProblem, Snapshot, SourceFile,
+    StoredFile, Subject, TransferState, TransferView, Trust, TrustCommand,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
+    WireTransferId,
 };
+use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
-use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::pair::{PairHalf, PairSecret};
+use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::sas::{Asker, Nonce};
+use tabferry_protocol::secret_code::Nameplate;
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -95,6 +100,7 @@ variants!(Entry:
 variants!(ClientMessage:
     Self::Hello(_) => "hello",
     Self::Join { .. } => "join",
+    Self::Open { .. } => "open",
     Self::Leave { .. } => "leave",
     Self::Signal { .. } => "signal",
     Self::Update { .. } => "update",
@@ -106,6 +112,7 @@ variants!(ServerMessage:
     Self::PeerJoined { .. } => "peer-joined",
     Self::PeerUpdated { .. } => "peer-updated",
     Self::PeerLeft { .. } => "peer-left",
+    Self::RoomClosed { .. } => "room-closed",
     Self::Signal { .. } => "signal",
     Self::Error { .. } => "error",
     Self::Unknown => "unknown",
@@ -133,12 +140,39 @@ variants!(Command:
     Self::Dismiss { .. } => "dismiss",
     Self::DismissItem { .. } => "dismiss-item",
 );
+variants!(TrustCommand:
+    Self::Pair { .. } => "pair",
+    Self::AnswerPairing { .. } => "answer-pairing",
+    Self::PickPairing { .. } => "pick-pairing",
+    Self::EndPairing => "end-pairing",
+    Self::Unpair { .. } => "unpair",
+    Self::Rename { .. } => "rename",
+    Self::SetAutoAccept { .. } => "set-auto-accept",
+);
 variants!(Event:
     Self::ProposalArrived { .. } => "proposal-arrived",
     Self::ProposalEnded { .. } => "proposal-ended",
     Self::ItemReceived { .. } => "item-received",
     Self::TransferEnded { .. } => "transfer-ended",
+    Self::PairingAsked { .. } => "pairing-asked",
+    Self::PairingAnswered => "pairing-answered",
     Self::Unverified { .. } => "unverified",
+);
+impl Variants for PairedDevice {
+    const ALL: &'static [&'static str] = &["paired-device"];
+
+    fn variant(&self) -> &'static str {
+        "paired-device"
+    }
+}
+variants!(PairingStep:
+    Self::Connecting => "connecting",
+    Self::Waiting => "waiting",
+    Self::Asked => "asked",
+    Self::Shows { .. } => "shows",
+    Self::Picks { .. } => "picks",
+    Self::Done => "done",
+    Self::Ended { .. } => "ended",
 );
 variants!(ConnectionView:
     Self::Connecting => "connecting",
@@ -193,6 +227,9 @@ variants!(SignalingCode:
     Self::PeerNotFound => "peer-not-found",
     Self::Busy => "busy",
     Self::RoomFull => "room-full",
+    Self::Taken => "taken",
+    Self::CodeNotFound => "code-not-found",
+    Self::NearbyUnavailable => "nearby-unavailable",
     Self::RateLimited => "rate-limited",
     Self::ShuttingDown => "shutting-down",
     Self::Unknown => "unknown",
@@ -218,7 +255,13 @@ variants!(EndpointKind:
 );
 variants!(Direction: Self::Send => "send", Self::Receive => "receive");
 variants!(Role: Self::Sender => "sender", Self::Receiver => "receiver");
-variants!(Room: Self::Nearby => "nearby", Self::Unknown => "unknown");
+variants!(Room:
+    Self::Nearby => "nearby",
+    Self::Code { .. } => "code",
+    Self::Group { .. } => "group",
+    Self::Pair { .. } => "pair",
+    Self::Unknown => "unknown",
+);
 
 fn golden_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -324,6 +367,14 @@ fn device_id() -> DeviceId {
 
 fn peer_id() -> PeerId {
     PeerId::from_bytes(*b"peers-of-goldens")
+}
+
+fn nameplate() -> Nameplate {
+    "7K3M".parse().expect("a nameplate")
+}
+
+fn tag() -> PairTag {
+    PairTag::from_bytes(*b"tag-of-a-pair-17")
 }
 
 fn device() -> DeviceCard {
@@ -637,7 +688,6 @@ fn client_messages() {
     let hello = |capabilities: Vec<String>| {
         ClientMessage::Hello(ClientHello {
             versions: Versions::spoken(),
-            device: device(),
             endpoint: EndpointKind::Native,
             capabilities,
         })
@@ -648,11 +698,31 @@ fn client_messages() {
             "hello-with-capabilities",
             hello(vec!["one".to_owned(), "two".to_owned()]),
         ),
-        ("join", ClientMessage::Join { room: Room::Nearby }),
+        (
+            "join",
+            ClientMessage::Join {
+                room: Room::Nearby,
+                device: Some(device()),
+            },
+        ),
+        (
+            "join-without-card",
+            ClientMessage::Join {
+                room: Room::Pair { tag: tag() },
+                device: None,
+            },
+        ),
         (
             "join-unknown-room",
             ClientMessage::Join {
                 room: Room::Unknown,
+                device: None,
+            },
+        ),
+        (
+            "open",
+            ClientMessage::Open {
+                nameplate: nameplate(),
             },
         ),
         ("leave", ClientMessage::Leave { room: Room::Nearby }),
@@ -686,9 +756,14 @@ fn client_messages() {
 fn server_messages() {
     let peer = || Peer {
         id: peer_id(),
-        device: device(),
+        device: Some(device()),
         endpoint: EndpointKind::Page,
     };
+    let unnamed = || Peer {
+        device: None,
+        ..peer()
+    };
+    let pair = Room::Pair { tag: tag() };
     let room = Room::Nearby;
     let mut samples = vec![
         (
@@ -697,6 +772,7 @@ fn server_messages() {
                 version: 1,
                 peer: peer_id(),
                 address: "2001:db8::1".to_owned(),
+                time: 1_785_000_000,
                 ice_servers: vec![
                     IceServer {
                         url: "stun:stun.example.org:3478".to_owned(),
@@ -717,6 +793,7 @@ fn server_messages() {
                 version: 1,
                 peer: peer_id(),
                 address: "127.0.0.1".to_owned(),
+                time: 0,
                 ice_servers: Vec::new(),
             }),
         ),
@@ -725,6 +802,13 @@ fn server_messages() {
             ServerMessage::Joined {
                 room,
                 peers: vec![peer()],
+            },
+        ),
+        (
+            "joined-without-cards",
+            ServerMessage::Joined {
+                room: pair,
+                peers: vec![unnamed()],
             },
         ),
         (
@@ -738,6 +822,13 @@ fn server_messages() {
             "peer-joined",
             ServerMessage::PeerJoined { room, peer: peer() },
         ),
+        (
+            "peer-joined-without-card",
+            ServerMessage::PeerJoined {
+                room: pair,
+                peer: unnamed(),
+            },
+        ),
         ("peer-updated", ServerMessage::PeerUpdated { peer: peer() }),
         (
             "peer-left",
@@ -747,10 +838,19 @@ fn server_messages() {
             },
         ),
         (
+            "room-closed",
+            ServerMessage::RoomClosed {
+                room: Room::Code {
+                    nameplate: nameplate(),
+                },
+            },
+        ),
+        (
             "error",
             ServerMessage::Error {
-                code: SignalingCode::RoomFull,
+                code: SignalingCode::InvalidMessage,
                 to: None,
+                room: None,
             },
         ),
         (
@@ -758,6 +858,17 @@ fn server_messages() {
             ServerMessage::Error {
                 code: SignalingCode::PeerNotFound,
                 to: Some(peer_id()),
+                room: None,
+            },
+        ),
+        (
+            "error-about-a-room",
+            ServerMessage::Error {
+                code: SignalingCode::CodeNotFound,
+                to: None,
+                room: Some(Room::Code {
+                    nameplate: nameplate(),
+                }),
             },
         ),
         ("unknown", ServerMessage::Unknown),
@@ -860,6 +971,44 @@ fn commands() {
             ("cancel", Command::Cancel { transfer }),
             ("dismiss", Command::Dismiss { transfer }),
             ("dismiss-item", Command::DismissItem { item: ItemId(2) }),
+        ],
+    );
+}
+
+#[test]
+fn trust_commands() {
+    let to = device_id();
+    check_json(
+        "trust-command",
+        &[
+            ("pair", TrustCommand::Pair { with: to }),
+            ("answer-pairing", TrustCommand::AnswerPairing { yes: true }),
+            (
+                "pick-pairing",
+                TrustCommand::PickPairing { choice: Some(2) },
+            ),
+            (
+                "pick-pairing-none",
+                TrustCommand::PickPairing { choice: None },
+            ),
+            ("end-pairing", TrustCommand::EndPairing),
+            ("unpair", TrustCommand::Unpair { device: to }),
+            (
+                "rename",
+                TrustCommand::Rename {
+                    device: to,
+                    name: device().name,
+                },
+            ),
+            (
+                "set-auto-accept",
+                TrustCommand::SetAutoAccept {
+                    device: to,
+                    auto_accept: AutoAccept {
+                        files: Some(100_000_000),
+                    },
+                },
+            ),
         ],
     );
 }
@@ -991,6 +1140,13 @@ fn events() {
                 },
             ),
             (
+                "pairing-asked",
+                Event::PairingAsked {
+                    device: device_view(),
+                },
+            ),
+            ("pairing-answered", Event::PairingAnswered),
+            (
                 "unverified",
                 Event::Unverified {
                     device: device_view(),
@@ -1031,6 +1187,84 @@ impl Variants for Snapshot {
     fn variant(&self) -> &'static str {
         self.connection.variant()
     }
+}
+
+#[test]
+fn steps_of_a_pairing() {
+    let ended = |reason| PairingStep::Ended { reason };
+    check_json(
+        "pairing-step",
+        &[
+            ("connecting", PairingStep::Connecting),
+            ("waiting", PairingStep::Waiting),
+            ("asked", PairingStep::Asked),
+            (
+                "shows",
+                PairingStep::Shows {
+                    symbols: [0, 21, 42, 63],
+                },
+            ),
+            (
+                "picks",
+                PairingStep::Picks {
+                    choices: [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]],
+                },
+            ),
+            ("done", PairingStep::Done),
+            ("ended-mismatch", ended(PairingEnd::Mismatch)),
+            ("ended-stopped", ended(PairingEnd::Stopped)),
+            (
+                "ended-failed",
+                ended(PairingEnd::Failed {
+                    code: Code::NoAnswer,
+                }),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn paired_devices_as_they_are_kept() {
+    let device = PairedDevice {
+        key: DeviceKey::from_seed(&[5; 32]).public(),
+        name: device().name,
+        kind: device().kind,
+        secret: PairSecret::of_halves(
+            &PairHalf::from_bytes([1; 32]),
+            &PairHalf::from_bytes([2; 32]),
+        ),
+        since: 1_790_000_000,
+        last_seen: 1_790_003_600,
+        auto_accept: AutoAccept::default(),
+    };
+    check_json("kept", &[("paired-device", device)]);
+}
+
+impl Variants for Trust {
+    const ALL: &'static [&'static str] = &["trust"];
+
+    fn variant(&self) -> &'static str {
+        "trust"
+    }
+}
+
+#[test]
+fn trust() {
+    let full = Trust {
+        paired: vec![PairedView {
+            device: device_view(),
+            since: 1_790_000_000,
+            last_seen: 1_790_003_600,
+            auto_accept: AutoAccept {
+                files: Some(100_000_000),
+            },
+        }],
+        pairing: Some(PairingView {
+            device: device_view(),
+            step: PairingStep::Waiting,
+        }),
+    };
+    check_json("trust", &[("nobody", Trust::default()), ("full", full)]);
 }
 
 #[test]
@@ -1083,6 +1317,9 @@ fn closed_sets_of_words() {
             SignalingCode::PeerNotFound,
             SignalingCode::Busy,
             SignalingCode::RoomFull,
+            SignalingCode::Taken,
+            SignalingCode::CodeNotFound,
+            SignalingCode::NearbyUnavailable,
             SignalingCode::RateLimited,
             SignalingCode::ShuttingDown,
             SignalingCode::Unknown,
@@ -1118,8 +1355,32 @@ fn closed_sets_of_words() {
     );
     check_words("direction", &[Direction::Send, Direction::Receive]);
     check_words("role", &[Role::Sender, Role::Receiver]);
-    let rooms = [("nearby", Room::Nearby), ("unknown", Room::Unknown)];
-    check_json("room", &rooms);
+}
+
+/// One room of each kind.
+fn rooms() -> [(&'static str, Room); 5] {
+    [
+        ("nearby", Room::Nearby),
+        (
+            "code",
+            Room::Code {
+                nameplate: nameplate(),
+            },
+        ),
+        (
+            "group",
+            Room::Group {
+                name: "F0RTYB1T".parse().expect("the name of a group"),
+            },
+        ),
+        ("pair", Room::Pair { tag: tag() }),
+        ("unknown", Room::Unknown),
+    ]
+}
+
+#[test]
+fn rooms_of_every_kind() {
+    check_json("room", &rooms());
 }
 
 /// Checks one folder whose files are computed from fixed values, not read.

@@ -3,6 +3,26 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Where a client is, and how far that can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// Where it seems to be.
+    pub address: IpAddr,
+    /// Whether it is there.
+    pub doubt: Doubt,
+}
+
+/// What is not known of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// Nothing: the client is there.
+    None,
+    /// The client may be anywhere.
+    Client,
+    /// So may every client that seems to be there.
+    Everyone,
+}
+
 /// Which clients are near each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NearbyKey {

@@ -8,6 +8,7 @@ use tabferry_protocol::limits;
 use tabferry_protocol::signaling::IceServer;
 
 use crate::bucket::Rate;
+use crate::codes::CodeQuotas;
 use crate::origin::AllowedOrigins;
 use crate::outbox::QueueLimits;
 use crate::proxy::TrustedProxies;
@@ -47,6 +48,8 @@ pub struct Limits {
     pub sources: SourceQuotas,
     /// What one peer may do.
     pub peers: PeerQuotas,
+    /// What may be done with codes.
+    pub codes: CodeQuotas,
     /// What may wait for one socket.
     pub queue: QueueLimits,
     /// How long one write may block.
@@ -104,6 +107,20 @@ impl Default for Limits {
                     burst: const { number(limits::REFUSALS_BURST) },
                     per_minute: const { number(limits::REFUSALS_PER_MINUTE) },
                 },
+            },
+            codes: CodeQuotas {
+                life: Duration::from_millis(limits::CODE_LIFE_MS),
+                guests: const { number(limits::CODE_GUESTS) },
+                open: const { number(limits::SOURCE_CODES) },
+                attempts: Rate {
+                    burst: const { number(limits::CODE_ATTEMPTS_PER_MINUTE) },
+                    per_minute: const { number(limits::CODE_ATTEMPTS_PER_MINUTE) },
+                },
+                lasting_attempts: Rate {
+                    burst: const { number(limits::CODE_ATTEMPTS_PER_HOUR) },
+                    per_minute: const { number(limits::CODE_ATTEMPTS_PER_HOUR / 60) },
+                },
+                limit_private: false,
             },
             queue: QueueLimits {
                 messages: limits::QUEUE_MESSAGES,

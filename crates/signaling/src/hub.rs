@@ -2,7 +2,7 @@
 //! so every peer hears of events in one order. Nothing here waits for a socket.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -10,6 +10,9 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::signaling::{ClientMessage, IceServer, ServerMessage, SignalingCode};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::address::Location;
+use crate::clock::Now;
+use crate::codes::CodeQuotas;
 use crate::metrics::Metrics;
 use crate::outbox::{Full, Outbox, QueueLimits};
 use crate::rooms::{Action, Incoming, PeerQuotas, Rooms};
@@ -37,12 +40,13 @@ struct Busy;
 impl Hub {
     pub(crate) fn new(
         quotas: PeerQuotas,
+        codes: CodeQuotas,
         queue: QueueLimits,
         ice_servers: Vec<IceServer>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let state = State {
-            rooms: Rooms::new(quotas, ice_servers),
+            rooms: Rooms::new(quotas, codes, ice_servers),
             outboxes: HashMap::new(),
             stopping: false,
         };
@@ -56,14 +60,14 @@ impl Hub {
     /// Lets a peer in, under an id from `draw_id`. What is to be written to its socket comes out of the outbox.
     pub(crate) fn connect(
         &self,
-        address: IpAddr,
+        location: Location,
         mut draw_id: impl FnMut() -> PeerId,
     ) -> (PeerId, Arc<Outbox>) {
         let outbox = Arc::new(Outbox::new(self.queue));
         let mut state = self.lock();
         let now = Instant::now();
         let mut id = draw_id();
-        while !state.rooms.connect(now, id, address) {
+        while !state.rooms.connect(now, id, location) {
             id = draw_id();
         }
         state.outboxes.insert(id, outbox.clone());
@@ -84,13 +88,14 @@ impl Hub {
             self.metrics.count_message();
         }
         let mut state = self.lock();
-        let actions = state.rooms.receive(Instant::now(), id, incoming);
+        let actions = state.rooms.receive(Now::read(), id, incoming);
         if self.apply(&mut state, actions).is_err() {
             let busy = Action::Send {
                 to: vec![id],
                 message: ServerMessage::Error {
                     code: SignalingCode::Busy,
                     to,
+                    room: None,
                 },
             };
             let _ = self.apply(&mut state, vec![busy]);
@@ -104,6 +109,20 @@ impl Hub {
         state.outboxes.remove(&id);
         let actions = state.rooms.disconnect(id);
         let _ = self.apply(&mut state, actions);
+    }
+
+    /// Closes every code room when its time is over, for ever.
+    pub(crate) async fn expire(&self) -> Infallible {
+        loop {
+            let next = {
+                let mut state = self.lock();
+                let now = Instant::now();
+                let actions = state.rooms.expire(now);
+                let _ = self.apply(&mut state, actions);
+                state.rooms.next_expiry(now)
+            };
+            tokio::time::sleep_until(next.into()).await;
+        }
     }
 
     /// Tells everyone that the server stops, now and whoever still comes.

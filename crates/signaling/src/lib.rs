@@ -4,12 +4,15 @@
 
 pub mod address;
 pub mod bucket;
+pub mod clock;
 pub mod close;
+pub mod codes;
 pub mod config;
 mod hub;
 mod metrics;
 pub mod origin;
 pub mod outbox;
+mod per_source;
 pub mod proxy;
 pub mod rooms;
 pub mod server;

@@ -103,7 +103,7 @@ struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().sources.new.per_minute)]
     source_per_minute: NonZeroU32,
 
-    /// Count connections from loopback and private addresses too.
+    /// Limit connections and codes of loopback and private addresses too.
     #[arg(long)]
     limit_private: bool,
 
@@ -177,6 +177,7 @@ fn config(arguments: Arguments) -> Config {
         per_minute: arguments.source_per_minute,
     };
     limits.sources.limit_private = arguments.limit_private;
+    limits.codes.limit_private = arguments.limit_private;
     limits.peers.messages = Rate {
         burst: arguments.message_burst,
         per_minute: arguments.messages_per_minute,

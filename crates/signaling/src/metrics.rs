@@ -37,7 +37,7 @@ pub(crate) struct Metrics {
     closes: Family<Close, Counter>,
     doubtful_forwarding: Counter,
     peers: Gauge<i64, AtomicI64>,
-    rooms: Gauge<i64, AtomicI64>,
+    rooms: Family<Kind, Gauge<i64, AtomicI64>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -48,6 +48,11 @@ struct Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Code {
     code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,7 +72,7 @@ impl Metrics {
             closes: Family::default(),
             doubtful_forwarding: Counter::default(),
             peers: Gauge::default(),
-            rooms: Gauge::default(),
+            rooms: Family::default(),
             registry: Registry::default(),
         };
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -145,7 +150,15 @@ impl Metrics {
 
     pub(crate) fn set_population(&self, rooms: &Rooms) {
         self.peers.set(count(rooms.peers()));
-        self.rooms.set(count(rooms.rooms()));
+        let census = rooms.census();
+        for (kind, number) in [
+            ("nearby", census.nearby),
+            ("code", census.code),
+            ("group", census.group),
+            ("pair", census.pair),
+        ] {
+            self.rooms.get_or_create(&Kind { kind }).set(count(number));
+        }
     }
 
     /// Everything, in the OpenMetrics text format.

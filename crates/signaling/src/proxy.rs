@@ -16,8 +16,11 @@ pub(crate) enum Forwarding {
     Direct,
     /// A trusted proxy says that the client is here.
     Forwarded(IpAddr),
-    /// A trusted proxy said nothing that can be read, or someone who is not trusted said something.
-    Doubtful,
+    /// A trusted proxy said nothing that can be read of this client.
+    Unsaid,
+    /// Someone who is not trusted said where the client is: a client that lies, or a proxy that nobody told us of and
+    /// that hides all its clients behind its own address.
+    Untrusted,
 }
 
 impl TrustedProxies {
@@ -47,20 +50,21 @@ impl TrustedProxies {
             .peekable();
         match (self.contains(peer), hops.peek().is_some()) {
             (false, false) => return Forwarding::Direct,
-            (false, true) | (true, false) => return Forwarding::Doubtful,
+            (false, true) => return Forwarding::Untrusted,
+            (true, false) => return Forwarding::Unsaid,
             (true, true) => {}
         }
         let mut client = None;
         for hop in hops {
             let Some(address) = parse_hop(hop) else {
-                return Forwarding::Doubtful;
+                return Forwarding::Unsaid;
             };
             client = Some(address);
             if !self.contains(address) {
                 break;
             }
         }
-        client.map_or(Forwarding::Doubtful, Forwarding::Forwarded)
+        client.map_or(Forwarding::Unsaid, Forwarding::Forwarded)
     }
 }
 
@@ -151,15 +155,14 @@ mod tests {
         ] {
             assert_eq!(
                 forwarding("127.0.0.1", &[header]),
-                Forwarding::Doubtful,
+                Forwarding::Unsaid,
                 "{header:?}"
             );
         }
-        assert_eq!(forwarding("127.0.0.1", &[]), Forwarding::Doubtful);
-        assert_eq!(
-            forwarding("10.2.0.1", &["203.0.113.7"]),
-            Forwarding::Doubtful
-        );
+        assert_eq!(forwarding("127.0.0.1", &[]), Forwarding::Unsaid);
+        for header in ["203.0.113.7", "garbage", ""] {
+            assert_eq!(forwarding("10.2.0.1", &[header]), Forwarding::Untrusted);
+        }
         assert_eq!(forwarding("10.2.0.1", &[]), Forwarding::Direct);
     }
 

@@ -2,20 +2,24 @@
 //! argument. It must not know sockets, clocks or randomness, nor what is inside a session description.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::hash_map::Entry;
 use std::time::Instant;
 
 use tabferry_protocol::card::{DeviceCard, EndpointKind};
+use tabferry_protocol::id::PairTag;
 use tabferry_protocol::id::PeerId;
-use tabferry_protocol::limits::{ROOM_PEERS, ROOMS_PER_PEER};
+use tabferry_protocol::limits::{PAIR_ROOM_PEERS, ROOM_PEERS, ROOMS_PER_PEER};
+use tabferry_protocol::secret_code::{GroupCode, Nameplate};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
 };
 
-use crate::address::NearbyKey;
+use crate::address::{Doubt, Location, NearbyKey};
 use crate::bucket::{Bucket, Rate};
+use crate::clock::Now;
 use crate::close::Ending;
+use crate::codes::{CodeQuotas, Codes};
 
 /// What one peer may do.
 #[derive(Debug, Clone, Copy)]
@@ -64,13 +68,53 @@ pub struct Rooms {
     ice_servers: Vec<IceServer>,
     peers: HashMap<PeerId, Member>,
     /// Rooms that someone is in, with their members in order of arrival.
-    rooms: HashMap<RoomKey, Vec<PeerId>>,
+    rooms: HashMap<RoomKey, Vec<Place>>,
+    /// What else there is to know of the code rooms among them.
+    codes: Codes,
+    /// Nearby rooms that may mix strangers, and how many peers are the reason: nobody is in these rooms.
+    doubtful: HashMap<NearbyKey, usize>,
+    census: Census,
+}
+
+/// How many rooms of each kind someone is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// See [`Room::Nearby`].
+    pub nearby: usize,
+    /// See [`Room::Code`].
+    pub code: usize,
+    /// See [`Room::Group`].
+    pub group: usize,
+    /// See [`Room::Pair`].
+    pub pair: usize,
+}
+
+impl Census {
+    fn of(&mut self, key: RoomKey) -> &mut usize {
+        match key {
+            RoomKey::Nearby(_) => &mut self.nearby,
+            RoomKey::Code(_) => &mut self.code,
+            RoomKey::Group(_) => &mut self.group,
+            RoomKey::Pair(_) => &mut self.pair,
+        }
+    }
+}
+
+/// A member's place in one room.
+#[derive(Debug)]
+struct Place {
+    peer: PeerId,
+    /// The card it shows there, if the room shows cards.
+    card: Option<DeviceCard>,
 }
 
 /// A room as the server knows it: unlike [`Room`], which a client names, it says whose nearby room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum RoomKey {
     Nearby(NearbyKey),
+    Code(Nameplate),
+    Group(GroupCode),
+    Pair(PairTag),
 }
 
 impl RoomKey {
@@ -78,6 +122,44 @@ impl RoomKey {
     fn room(self) -> Room {
         match self {
             Self::Nearby(_) => Room::Nearby,
+            Self::Code(nameplate) => Room::Code { nameplate },
+            Self::Group(name) => Room::Group { name },
+            Self::Pair(tag) => Room::Pair { tag },
+        }
+    }
+}
+
+/// What a refused message was about, as its sender is told.
+#[derive(Debug, Clone, Copy, Default)]
+struct About {
+    to: Option<PeerId>,
+    room: Option<Room>,
+}
+
+impl About {
+    fn message(incoming: &Incoming) -> Self {
+        match incoming {
+            Incoming::Message(ClientMessage::Signal { to, .. }) => Self::peer(*to),
+            Incoming::Message(ClientMessage::Join { room, .. }) => Self::room(*room),
+            Incoming::Message(ClientMessage::Open { nameplate }) => Self::room(Room::Code {
+                nameplate: *nameplate,
+            }),
+            _ => Self::default(),
+        }
+    }
+
+    fn peer(to: PeerId) -> Self {
+        Self {
+            to: Some(to),
+            room: None,
+        }
+    }
+
+    fn room(room: Room) -> Self {
+        Self {
+            to: None,
+            // A kind that the server doesn't know it can't name.
+            room: Some(room).filter(|room| *room != Room::Unknown),
         }
     }
 }
@@ -85,40 +167,37 @@ impl RoomKey {
 #[derive(Debug)]
 struct Member {
     /// Where it comes from.
-    address: IpAddr,
-    /// What it said of itself; `None` before its hello.
-    profile: Option<Profile>,
+    location: Location,
+    /// Through what its device is present; `None` before its hello.
+    endpoint: Option<EndpointKind>,
     /// The rooms it is in: at most [`ROOMS_PER_PEER`].
     rooms: Vec<RoomKey>,
     messages: Bucket,
     refusals: Bucket,
 }
 
-#[derive(Debug)]
-struct Profile {
-    device: DeviceCard,
-    endpoint: EndpointKind,
-}
-
 impl Rooms {
     /// No peers yet.
-    pub fn new(quotas: PeerQuotas, ice_servers: Vec<IceServer>) -> Self {
+    pub fn new(quotas: PeerQuotas, codes: CodeQuotas, ice_servers: Vec<IceServer>) -> Self {
         Self {
             quotas,
             ice_servers,
             peers: HashMap::new(),
             rooms: HashMap::new(),
+            codes: Codes::new(codes),
+            doubtful: HashMap::new(),
+            census: Census::default(),
         }
     }
 
-    /// A peer arrived from `address`, with an id drawn at random. False when the id is taken: draw another one.
-    pub fn connect(&mut self, now: Instant, id: PeerId, address: IpAddr) -> bool {
+    /// A peer arrived, with an id drawn at random. False when the id is taken: draw another one.
+    pub fn connect(&mut self, now: Instant, id: PeerId, location: Location) -> bool {
         if self.peers.contains_key(&id) {
             return false;
         }
         let member = Member {
-            address,
-            profile: None,
+            location,
+            endpoint: None,
             rooms: Vec::new(),
             messages: Bucket::full(now),
             refusals: Bucket::full(now),
@@ -128,50 +207,71 @@ impl Rooms {
     }
 
     /// A peer sent something. Unknown peers are ignored: they were closed while it was on its way.
-    pub fn receive(&mut self, now: Instant, id: PeerId, incoming: Incoming) -> Vec<Action> {
+    pub fn receive(&mut self, now: Now, id: PeerId, incoming: Incoming) -> Vec<Action> {
+        let mut actions = self.expire(now.steady);
+        actions.extend(self.handle(now, id, incoming));
+        actions
+    }
+
+    fn handle(&mut self, moment: Now, id: PeerId, incoming: Incoming) -> Vec<Action> {
+        let now = moment.steady;
         let rate = self.quotas.messages;
         let Some(member) = self.peers.get_mut(&id) else {
             return Vec::new();
         };
+        let about = About::message(&incoming);
         if !member.messages.try_take(now, rate) {
-            let to = match incoming {
-                Incoming::Message(ClientMessage::Signal { to, .. }) => Some(to),
-                _ => None,
-            };
-            return self.refuse(now, id, SignalingCode::RateLimited, to);
+            return self.refuse(now, id, SignalingCode::RateLimited, about);
         }
-        let greeted = member.profile.is_some();
-        match incoming {
-            Incoming::Empty => Vec::new(),
-            Incoming::Invalid => self.refuse(now, id, SignalingCode::InvalidMessage, None),
-            Incoming::Message(ClientMessage::Unknown) => {
-                answer(id, SignalingCode::Unsupported, None)
+        let greeted = member.endpoint.is_some();
+        let message = match incoming {
+            Incoming::Message(message) => message,
+            Incoming::Invalid => {
+                return self.refuse(now, id, SignalingCode::InvalidMessage, about);
             }
-            Incoming::Message(ClientMessage::Hello(hello)) if !greeted => self.greet(id, hello),
-            Incoming::Message(ClientMessage::Hello(_)) => {
-                self.refuse(now, id, SignalingCode::OutOfOrder, None)
-            }
-            Incoming::Message(_) if !greeted => {
-                self.refuse(now, id, SignalingCode::OutOfOrder, None)
-            }
-            Incoming::Message(ClientMessage::Join { room }) => match self.key(id, room) {
-                Some(key) => self.enter(id, key),
-                None => answer(id, SignalingCode::Unsupported, None),
+            Incoming::Empty => return Vec::new(),
+        };
+        match message {
+            ClientMessage::Unknown => answer(id, SignalingCode::Unsupported, about),
+            ClientMessage::Hello(hello) if !greeted => self.greet(moment, id, &hello),
+            ClientMessage::Hello(_) => self.refuse(now, id, SignalingCode::OutOfOrder, about),
+            _ if !greeted => self.refuse(now, id, SignalingCode::OutOfOrder, about),
+            ClientMessage::Join { room, device } => match self.key(id, room) {
+                Some(_) if room.shows_cards() != device.is_some() => {
+                    self.refuse(now, id, SignalingCode::InvalidMessage, about)
+                }
+                Some(key) => self.join(now, id, key, device),
+                None => answer(id, SignalingCode::Unsupported, about),
             },
-            Incoming::Message(ClientMessage::Leave { room }) => match self.key(id, room) {
+            ClientMessage::Open { nameplate } => self.open(now, id, nameplate),
+            ClientMessage::Leave { room } => match self.key(id, room) {
                 Some(key) => self.leave(id, key),
-                None => answer(id, SignalingCode::Unsupported, None),
+                None => answer(id, SignalingCode::Unsupported, about),
             },
-            Incoming::Message(ClientMessage::Signal { to, signal }) => self.route(id, to, signal),
-            Incoming::Message(ClientMessage::Update { device }) => self.update(id, device),
+            ClientMessage::Signal { to, signal } => self.route(id, to, signal),
+            ClientMessage::Update { device } => self.update(id, device),
         }
+    }
+
+    /// Closes the code rooms whose time is over.
+    pub fn expire(&mut self, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        while let Some(nameplate) = self.codes.overdue(now) {
+            actions.extend(self.close_room(RoomKey::Code(nameplate)));
+        }
+        actions
+    }
+
+    /// When to call [`Self::expire`] next, whatever happens until then.
+    pub fn next_expiry(&self, now: Instant) -> Instant {
+        self.codes.next_end(now)
     }
 
     /// Whether a peer is here and has said hello.
     pub fn has_greeted(&self, id: PeerId) -> bool {
         self.peers
             .get(&id)
-            .is_some_and(|member| member.profile.is_some())
+            .is_some_and(|member| member.endpoint.is_some())
     }
 
     /// A peer's socket is gone.
@@ -179,6 +279,15 @@ impl Rooms {
         let Some(member) = self.peers.remove(&id) else {
             return Vec::new();
         };
+        if member.endpoint.is_some() && member.location.doubt == Doubt::Everyone {
+            let nearby = NearbyKey::of(member.location.address);
+            if let Entry::Occupied(mut doubtful) = self.doubtful.entry(nearby) {
+                *doubtful.get_mut() -= 1;
+                if *doubtful.get() == 0 {
+                    doubtful.remove();
+                }
+            }
+        }
         member
             .rooms
             .into_iter()
@@ -189,10 +298,13 @@ impl Rooms {
     /// The server stops: everyone is told and closed.
     pub fn shut_down(&mut self) -> Vec<Action> {
         self.rooms.clear();
+        self.codes.clear();
+        self.doubtful.clear();
+        self.census = Census::default();
         let peers: Vec<_> = self.peers.drain().map(|(id, _)| id).collect();
         let farewell = Action::Send {
             to: peers.clone(),
-            message: error(SignalingCode::ShuttingDown, None),
+            message: error(SignalingCode::ShuttingDown, About::default()),
         };
         let closes = peers.into_iter().map(|peer| Action::Close {
             peer,
@@ -206,77 +318,165 @@ impl Rooms {
         self.peers.len()
     }
 
-    /// Number of rooms that someone is in.
-    pub fn rooms(&self) -> usize {
-        self.rooms.len()
+    /// Numbers of rooms that someone is in.
+    pub fn census(&self) -> Census {
+        self.census
     }
 
-    fn greet(&mut self, id: PeerId, hello: ClientHello) -> Vec<Action> {
+    fn greet(&mut self, now: Now, id: PeerId, hello: &ClientHello) -> Vec<Action> {
         let Some(version) = hello.versions.common() else {
-            let mut actions = answer(id, SignalingCode::Incompatible, None);
+            let mut actions = answer(id, SignalingCode::Incompatible, About::default());
             actions.extend(self.close(id, Ending::Incompatible));
             return actions;
         };
         let Some(member) = self.peers.get_mut(&id) else {
             return Vec::new();
         };
-        member.profile = Some(Profile {
-            device: hello.device,
-            endpoint: hello.endpoint,
-        });
+        member.endpoint = Some(hello.endpoint);
         let welcome = Welcome {
             version,
             peer: id,
-            address: member.address.to_canonical().to_string(),
+            address: member.location.address.to_canonical().to_string(),
+            time: now.unix_seconds,
             ice_servers: self.ice_servers.clone(),
         };
-        vec![Action::Send {
-            to: vec![id],
-            message: ServerMessage::Welcome(welcome),
-        }]
+        let location = member.location;
+        let mut actions = send(vec![id], ServerMessage::Welcome(welcome));
+        if location.doubt == Doubt::Everyone {
+            let nearby = NearbyKey::of(location.address);
+            *self.doubtful.entry(nearby).or_default() += 1;
+            actions.extend(self.close_room(RoomKey::Nearby(nearby)));
+        }
+        actions
     }
 
     /// The room that a peer means; `None` when this server has no such kind.
     fn key(&self, id: PeerId, room: Room) -> Option<RoomKey> {
         match room {
             Room::Nearby => {
-                let address = self.peers.get(&id)?.address;
+                let address = self.peers.get(&id)?.location.address;
                 Some(RoomKey::Nearby(NearbyKey::of(address)))
             }
+            Room::Code { nameplate } => Some(RoomKey::Code(nameplate)),
+            Room::Group { name } => Some(RoomKey::Group(name)),
+            Room::Pair { tag } => Some(RoomKey::Pair(tag)),
             Room::Unknown => None,
         }
     }
 
-    /// Puts a peer into a room. Who is there already just hears again who else is.
-    fn enter(&mut self, id: PeerId, key: RoomKey) -> Vec<Action> {
+    /// Lets a peer into a room if the rules allow it. Who is in already just hears again who else is.
+    fn join(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        key: RoomKey,
+        card: Option<DeviceCard>,
+    ) -> Vec<Action> {
+        if self.places(key).any(|place| place.peer == id) {
+            return self.tell_joined(id, key);
+        }
+        match self.admit(now, id, key) {
+            Ok(()) => self.enter(id, key, card),
+            Err(code) => answer(id, code, About::room(key.room())),
+        }
+    }
+
+    /// Opens a code room with a peer in it.
+    fn open(&mut self, now: Instant, id: PeerId, nameplate: Nameplate) -> Vec<Action> {
+        let key = RoomKey::Code(nameplate);
+        match self.admit_opener(now, id, nameplate) {
+            Ok(()) => self.enter(id, key, None),
+            Err(code) => answer(id, code, About::room(key.room())),
+        }
+    }
+
+    /// Whether a peer may enter a room that it is not in. A code room takes it for its guest from now on.
+    fn admit(&mut self, now: Instant, id: PeerId, key: RoomKey) -> Result<(), SignalingCode> {
+        let member = self.peers.get(&id).ok_or(SignalingCode::OutOfOrder)?;
+        match key {
+            // Before anything that depends on whether the code is open.
+            RoomKey::Code(_) if !self.codes.try_attempt(now, member.location.address) => {
+                return Err(SignalingCode::RateLimited);
+            }
+            RoomKey::Nearby(nearby)
+                if member.location.doubt != Doubt::None || self.doubtful.contains_key(&nearby) =>
+            {
+                return Err(SignalingCode::NearbyUnavailable);
+            }
+            _ => {}
+        }
+        if member.rooms.len() >= ROOMS_PER_PEER {
+            return Err(SignalingCode::RateLimited);
+        }
+        let most = match key {
+            RoomKey::Code(nameplate) => return self.codes.enter(nameplate, id),
+            RoomKey::Nearby(_) | RoomKey::Group(_) => ROOM_PEERS,
+            RoomKey::Pair(_) => PAIR_ROOM_PEERS,
+        };
+        if self.places(key).count() >= most {
+            return Err(SignalingCode::RoomFull);
+        }
+        Ok(())
+    }
+
+    /// Whether a peer may open a code. If so, the code is open from now on.
+    fn admit_opener(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        nameplate: Nameplate,
+    ) -> Result<(), SignalingCode> {
+        let member = self.peers.get(&id).ok_or(SignalingCode::OutOfOrder)?;
+        // This tells as much as joining does of whether a code is open, so both are counted.
+        let address = member.location.address;
+        let may_try = self.codes.try_attempt(now, address);
+        if !may_try || member.rooms.len() >= ROOMS_PER_PEER {
+            return Err(SignalingCode::RateLimited);
+        }
+        self.codes.open(now, nameplate, id, address)
+    }
+
+    /// Puts a peer into a room that it is not in.
+    fn enter(&mut self, id: PeerId, key: RoomKey, card: Option<DeviceCard>) -> Vec<Action> {
         let Some(member) = self.peers.get_mut(&id) else {
             return Vec::new();
         };
-        let present = self.rooms.get(&key).map_or(&[][..], Vec::as_slice);
-        let others: Vec<_> = present.iter().copied().filter(|peer| *peer != id).collect();
-        let news = !member.rooms.contains(&key);
-        if news {
-            if member.rooms.len() >= ROOMS_PER_PEER {
-                return answer(id, SignalingCode::RateLimited, None);
-            }
-            if present.len() >= ROOM_PEERS {
-                return answer(id, SignalingCode::RoomFull, None);
-            }
-            member.rooms.push(key);
-            self.rooms.entry(key).or_default().push(id);
-        }
-        let room = key.room();
-        let mut actions = vec![Action::Send {
-            to: vec![id],
-            message: ServerMessage::Joined {
-                room,
-                peers: others.iter().filter_map(|peer| self.peer(*peer)).collect(),
-            },
-        }];
-        if let Some(peer) = self.peer(id).filter(|_| news) {
+        member.rooms.push(key);
+        let place = Place { peer: id, card };
+        let peer = self.peer(&place);
+        let others = self.others(id, key);
+        let places = self.rooms.entry(key).or_insert_with(|| {
+            *self.census.of(key) += 1;
+            Vec::new()
+        });
+        places.push(place);
+        let mut actions = self.tell_joined(id, key);
+        if let Some(peer) = peer {
+            let room = key.room();
             actions.extend(send(others, ServerMessage::PeerJoined { room, peer }));
         }
         actions
+    }
+
+    /// Tells a member who else is in a room.
+    fn tell_joined(&self, id: PeerId, key: RoomKey) -> Vec<Action> {
+        let others = self.places(key).filter(|place| place.peer != id);
+        let joined = ServerMessage::Joined {
+            room: key.room(),
+            peers: others.filter_map(|place| self.peer(place)).collect(),
+        };
+        send(vec![id], joined)
+    }
+
+    /// Who is in a room, in order of arrival.
+    fn places(&self, key: RoomKey) -> impl Iterator<Item = &Place> {
+        self.rooms.get(&key).into_iter().flatten()
+    }
+
+    /// Who else is in a room.
+    fn others(&self, id: PeerId, key: RoomKey) -> Vec<PeerId> {
+        let peers = self.places(key).map(|place| place.peer);
+        peers.filter(|peer| *peer != id).collect()
     }
 
     /// Takes a peer out of a room. It is no mistake to leave a room that one is not in.
@@ -291,30 +491,52 @@ impl Rooms {
         self.remove(id, key)
     }
 
-    /// Takes a peer off a room's list, and the room with its last member.
+    /// Takes a peer off a room's list, and closes the room if that was its end.
     fn remove(&mut self, id: PeerId, key: RoomKey) -> Vec<Action> {
-        let Some(members) = self.rooms.get_mut(&key) else {
+        let Some(places) = self.rooms.get_mut(&key) else {
             return Vec::new();
         };
-        members.retain(|peer| *peer != id);
-        let others = members.clone();
-        if others.is_empty() {
-            self.rooms.remove(&key);
-        }
+        places.retain(|place| place.peer != id);
+        let is_over = match key {
+            RoomKey::Code(nameplate) => self.codes.part(nameplate, id),
+            RoomKey::Nearby(_) | RoomKey::Group(_) | RoomKey::Pair(_) => places.is_empty(),
+        };
         let left = ServerMessage::PeerLeft {
             room: key.room(),
             peer: id,
         };
-        send(others, left)
+        let mut actions = send(self.others(id, key), left);
+        if is_over {
+            actions.extend(self.close_room(key));
+        }
+        actions
+    }
+
+    /// Takes everyone out of a room who is still in it.
+    fn close_room(&mut self, key: RoomKey) -> Vec<Action> {
+        if let RoomKey::Code(nameplate) = key {
+            self.codes.close(nameplate);
+        }
+        let Some(places) = self.rooms.remove(&key) else {
+            return Vec::new();
+        };
+        *self.census.of(key) -= 1;
+        let members: Vec<_> = places.into_iter().map(|place| place.peer).collect();
+        for id in &members {
+            if let Some(member) = self.peers.get_mut(id) {
+                member.rooms.retain(|room| *room != key);
+            }
+        }
+        send(members, ServerMessage::RoomClosed { room: key.room() })
     }
 
     /// Passes a signal on. That a peer is elsewhere and that there is no such peer look the same from outside.
     fn route(&mut self, from: PeerId, to: PeerId, signal: Signal) -> Vec<Action> {
         if signal.body == SignalBody::Unknown {
-            return answer(from, SignalingCode::Unsupported, Some(to));
+            return answer(from, SignalingCode::Unsupported, About::peer(to));
         }
         if from == to || !self.shared(from, to) {
-            return answer(from, SignalingCode::PeerNotFound, Some(to));
+            return answer(from, SignalingCode::PeerNotFound, About::peer(to));
         }
         send(vec![to], ServerMessage::Signal { from, signal })
     }
@@ -327,36 +549,42 @@ impl Rooms {
         }
     }
 
+    /// Changes a peer's card wherever it shows one, and nowhere else: the others there need not learn that it has one.
     fn update(&mut self, id: PeerId, device: DeviceCard) -> Vec<Action> {
-        let Some(member) = self.peers.get_mut(&id) else {
+        let Some(member) = self.peers.get(&id) else {
             return Vec::new();
         };
-        if let Some(profile) = &mut member.profile {
-            profile.device = device;
+        let Some(endpoint) = member.endpoint else {
+            return Vec::new();
+        };
+        let mut others = Vec::new();
+        for key in &member.rooms {
+            let Some(places) = self.rooms.get_mut(key) else {
+                continue;
+            };
+            let own = places.iter_mut().find(|place| place.peer == id);
+            if let Some(card) = own.and_then(|place| place.card.as_mut()) {
+                card.clone_from(&device);
+                others.extend(places.iter().map(|place| place.peer));
+            }
         }
-        let mut others: Vec<_> = member
-            .rooms
-            .iter()
-            .filter_map(|key| self.rooms.get(key))
-            .flatten()
-            .copied()
-            .filter(|peer| *peer != id)
-            .collect();
+        others.retain(|peer| *peer != id);
         others.sort_unstable();
         others.dedup();
-        match self.peer(id) {
-            Some(peer) => send(others, ServerMessage::PeerUpdated { peer }),
-            None => Vec::new(),
-        }
+        let peer = Peer {
+            id,
+            device: Some(device),
+            endpoint,
+        };
+        send(others, ServerMessage::PeerUpdated { peer })
     }
 
-    /// A peer as others see it.
-    fn peer(&self, id: PeerId) -> Option<Peer> {
-        let profile = self.peers.get(&id)?.profile.as_ref()?;
+    /// A peer as others see it in a room.
+    fn peer(&self, place: &Place) -> Option<Peer> {
         Some(Peer {
-            id,
-            device: profile.device.clone(),
-            endpoint: profile.endpoint,
+            id: place.peer,
+            device: place.card.clone(),
+            endpoint: self.peers.get(&place.peer)?.endpoint?,
         })
     }
 
@@ -366,10 +594,10 @@ impl Rooms {
         now: Instant,
         id: PeerId,
         code: SignalingCode,
-        to: Option<PeerId>,
+        about: About,
     ) -> Vec<Action> {
         let rate = self.quotas.refusals;
-        let mut actions = answer(id, code, to);
+        let mut actions = answer(id, code, about);
         let patience = self
             .peers
             .get_mut(&id)
@@ -395,12 +623,13 @@ fn send(to: Vec<PeerId>, message: ServerMessage) -> Vec<Action> {
     vec![Action::Send { to, message }]
 }
 
-fn answer(id: PeerId, code: SignalingCode, to: Option<PeerId>) -> Vec<Action> {
-    send(vec![id], error(code, to))
+fn answer(id: PeerId, code: SignalingCode, about: About) -> Vec<Action> {
+    send(vec![id], error(code, about))
 }
 
-fn error(code: SignalingCode, to: Option<PeerId>) -> ServerMessage {
-    ServerMessage::Error { code, to }
+fn error(code: SignalingCode, about: About) -> ServerMessage {
+    let About { to, room } = about;
+    ServerMessage::Error { code, to, room }
 }
 
 #[cfg(test)]

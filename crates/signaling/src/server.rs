@@ -30,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_util::task::TaskTracker;
 
+use crate::address::{Doubt, Location};
 use crate::close::Ending;
 use crate::config::Config;
 use crate::hub::Hub;
@@ -143,8 +144,7 @@ struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let now = Instant::now().into_std();
-        lock(&self.shared.sources).close(now, self.address);
+        lock(&self.shared.sources).close(self.address);
     }
 }
 
@@ -169,6 +169,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         let hub = Hub::new(
             limits.peers,
+            limits.codes,
             limits.queue,
             config.ice_servers.clone(),
             metrics.clone(),
@@ -214,6 +215,7 @@ impl Server {
         let router = router(shared.clone());
         tokio::select! {
             never = accept(&listener, &shared, tls, &router) => match never {},
+            never = shared.hub.expire() => match never {},
             () = shutdown => {}
         }
         drop(listener);
@@ -404,7 +406,7 @@ async fn signal(
         return (StatusCode::FORBIDDEN, why).into_response();
     }
     let client = shared.client(arrival.peer, headers);
-    if shared.config.trusted_proxies.contains(arrival.peer) && !shared.arrive(client) {
+    if shared.config.trusted_proxies.contains(arrival.peer) && !shared.arrive(client.address) {
         shared.metrics.count_refusal(Refusal::TooFast);
         let why = "Too many new connections from your address.\n";
         return (StatusCode::TOO_MANY_REQUESTS, why).into_response();
@@ -442,19 +444,19 @@ fn not_a_websocket(why: &str) -> Response {
 
 async fn serve_socket(
     shared: Arc<Shared>,
-    client: IpAddr,
+    client: Location,
     mut socket: socket::Socket,
     hello_by: Instant,
     permits: Permits,
 ) {
     shared.metrics.count_connection();
     let began = Instant::now();
-    let address = shared.config.log_addresses.then_some(client);
+    let address = shared.config.log_addresses.then_some(client.address);
     let Permits {
         connection: _connection,
         pending,
     } = permits;
-    let seat = Seat::take(&shared, client);
+    let seat = Seat::take(&shared, client.address);
     let ending = match seat {
         Some(_) => {
             let (id, outbox) = shared.hub.connect(client, draw_id);
@@ -483,6 +485,7 @@ async fn serve_socket(
             let error = ServerMessage::Error {
                 code: SignalingCode::RateLimited,
                 to: None,
+                room: None,
             };
             shared.metrics.count_answer(&error);
             socket::tell(&mut socket, &error).await;
@@ -513,29 +516,28 @@ impl Shared {
     }
 
     /// Where the client is: at the other end of the socket, or where a trusted proxy says.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Location {
         let lines = headers.get_all("x-forwarded-for").iter();
         let lines: Vec<_> = lines.map(|line| line.as_bytes()).collect();
-        match self
-            .config
-            .trusted_proxies
-            .forwarding(peer, lines.into_iter())
-        {
-            Forwarding::Direct => peer,
-            Forwarding::Forwarded(client) => client,
-            Forwarding::Doubtful => {
-                self.metrics.count_doubtful_forwarding();
-                if !self.told_forwarding.swap(true, Ordering::Relaxed) {
-                    tracing::error!(
-                        "X-Forwarded-For came from an address that is not a --trusted-proxy, or a trusted proxy sent none \
-                         that can be read. If this server is behind a proxy, all clients are taken for one network and \
-                         see each other: see \"Behind a reverse proxy\" in docs/signaling.md. Said once; \
-                         the metric doubtful_forwarding counts on."
-                    );
-                }
-                peer
+        let proxies = &self.config.trusted_proxies;
+        let (address, doubt) = match proxies.forwarding(peer, lines.into_iter()) {
+            Forwarding::Direct => (peer, Doubt::None),
+            Forwarding::Forwarded(client) => (client, Doubt::None),
+            Forwarding::Unsaid => (peer, Doubt::Client),
+            Forwarding::Untrusted => (peer, Doubt::Everyone),
+        };
+        if doubt != Doubt::None {
+            self.metrics.count_doubtful_forwarding();
+            if !self.told_forwarding.swap(true, Ordering::Relaxed) {
+                tracing::error!(
+                    "X-Forwarded-For came from an address that is not a --trusted-proxy, or a trusted proxy sent none \
+                     that can be read. If this server is behind a proxy, all clients seem to be in one network; so that \
+                     strangers don't see each other, none of them may join a nearby room: see \"Behind a reverse proxy\" \
+                     in docs/signaling.md. Said once; the metric doubtful_forwarding counts on."
+                );
             }
         }
+        Location { address, doubt }
     }
 }
 

@@ -1,22 +1,12 @@
 //! How many connections each source has and how fast it opens new ones. It knows no socket and no clock; `now` is an
 //! argument.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tabferry_protocol::limits::{SITE_SOURCES, SOURCES_REMEMBERED};
-
-use crate::address::{Source, is_private};
 use crate::bucket::{Bucket, Rate};
-
-/// Sources are looked through for forgettable ones when there are twice as many as after the last time, and this
-/// many at least.
-const SWEEP_AT_LEAST: usize = 1024;
-
-/// Looking through all of them takes a millisecond or so; a flood of sources must not cause it each time.
-const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+use crate::per_source::{self, PerSource};
 
 /// What one source may have.
 #[derive(Debug, Clone, Copy)]
@@ -34,12 +24,7 @@ pub struct SourceQuotas {
 #[derive(Debug)]
 pub(crate) struct Sources {
     quotas: SourceQuotas,
-    /// Sources and sites that have connections or had some lately.
-    usage: HashMap<Source, Usage>,
-    /// Number of entries at which to look for forgettable ones.
-    sweep_at: usize,
-    /// When that was done last.
-    swept: Option<Instant>,
+    usage: PerSource<Usage>,
 }
 
 #[derive(Debug)]
@@ -50,93 +35,52 @@ struct Usage {
     new: Bucket,
 }
 
+impl per_source::Usage for Usage {
+    fn new(now: Instant) -> Self {
+        Self {
+            open: 0,
+            new: Bucket::full(now),
+        }
+    }
+
+    fn is_forgettable(&self, now: Instant) -> bool {
+        self.open == 0 && self.new.is_full(now)
+    }
+}
+
 impl Sources {
     pub(crate) fn new(quotas: SourceQuotas) -> Self {
         Self {
             quotas,
-            usage: HashMap::new(),
-            sweep_at: SWEEP_AT_LEAST,
-            swept: None,
+            usage: PerSource::new(quotas.limit_private),
         }
     }
 
     /// Counts a new connection from `address`; false when they come too fast.
     pub(crate) fn try_arrive(&mut self, now: Instant, address: IpAddr) -> bool {
-        self.each(now, address, |usage, quotas, factor| {
-            usage.new.try_take(now, quotas.new.times(factor))
+        let rate = self.quotas.new;
+        self.usage.all(now, address, |usage, factor| {
+            usage.new.try_take(now, rate.times(factor))
         })
     }
 
     /// Counts an open connection until [`Self::close`]; false (and nothing to close) when there are too many.
     pub(crate) fn try_open(&mut self, now: Instant, address: IpAddr) -> bool {
-        let fits = self.each(now, address, |usage, quotas, factor| {
-            usage.open < quotas.connections.saturating_mul(factor).get()
+        let most = self.quotas.connections;
+        let fits = self.usage.all(now, address, |usage, factor| {
+            usage.open < most.saturating_mul(factor).get()
         });
         if fits {
-            self.each(now, address, |usage, _, _| {
-                usage.open += 1;
-                true
-            });
+            self.usage.change(address, |usage| usage.open += 1);
         }
         fits
     }
 
     /// Undoes one [`Self::try_open`].
-    pub(crate) fn close(&mut self, now: Instant, address: IpAddr) {
-        self.each(now, address, |usage, _, _| {
+    pub(crate) fn close(&mut self, address: IpAddr) {
+        self.usage.change(address, |usage| {
             usage.open = usage.open.saturating_sub(1);
-            true
         });
-    }
-
-    /// Calls `check` with the usage of the source of `address` and of its site, until one says no.
-    fn each(
-        &mut self,
-        now: Instant,
-        address: IpAddr,
-        mut check: impl FnMut(&mut Usage, &SourceQuotas, NonZeroU32) -> bool,
-    ) -> bool {
-        const SITE: NonZeroU32 = NonZeroU32::new(SITE_SOURCES).unwrap();
-        if is_private(address) && !self.quotas.limit_private {
-            return true;
-        }
-        let (source, site) = Source::of(address);
-        let quotas = self.quotas;
-        [
-            Some((source, NonZeroU32::MIN)),
-            site.map(|site| (site, SITE)),
-        ]
-        .into_iter()
-        .flatten()
-        .all(|(source, factor)| {
-            self.usage(now, source)
-                .is_some_and(|usage| check(usage, &quotas, factor))
-        })
-    }
-
-    /// The usage of `source`; `None` when it is new and no more can be remembered.
-    fn usage(&mut self, now: Instant, source: Source) -> Option<&mut Usage> {
-        if !self.usage.contains_key(&source) {
-            self.sweep(now);
-            if self.usage.len() >= SOURCES_REMEMBERED {
-                return None;
-            }
-        }
-        Some(self.usage.entry(source).or_insert_with(|| Usage {
-            open: 0,
-            new: Bucket::full(now),
-        }))
-    }
-
-    fn sweep(&mut self, now: Instant) {
-        let lately = |swept: Instant| now.saturating_duration_since(swept) < SWEEP_PAUSE;
-        if self.usage.len() < self.sweep_at || self.swept.is_some_and(lately) {
-            return;
-        }
-        self.usage
-            .retain(|_, usage| usage.open > 0 || !usage.new.is_full(now));
-        self.sweep_at = (self.usage.len() * 2).clamp(SWEEP_AT_LEAST, SOURCES_REMEMBERED);
-        self.swept = Some(now);
     }
 }
 
@@ -144,6 +88,8 @@ impl Sources {
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
     use std::time::Duration;
+
+    use tabferry_protocol::limits::SOURCES_REMEMBERED;
 
     use super::*;
 
@@ -172,7 +118,7 @@ mod tests {
         assert_eq!(open(&mut sources, "203.0.113.7", 10), 3);
         assert_eq!(open(&mut sources, "::ffff:203.0.113.7", 10), 0);
         assert_eq!(open(&mut sources, "203.0.113.8", 10), 3);
-        sources.close(Instant::now(), "203.0.113.7".parse().unwrap());
+        sources.close("203.0.113.7".parse().unwrap());
         assert_eq!(open(&mut sources, "203.0.113.7", 10), 1);
     }
 

@@ -81,8 +81,8 @@ export class HostilePeer {
     await page.exposeFunction("peerHears", (base64: string) => peer.hearFrame(Buffer.from(base64, "base64")));
     await page.exposeFunction("peerClosed", () => peer.close());
     await page.evaluate(installPeer);
-    peer.say({ type: "hello", versions: [1], device: peer.card, endpoint: "browser" });
-    peer.say({ type: "join", room: { kind: "nearby" } });
+    peer.say({ type: "hello", versions: [1], endpoint: "browser" });
+    peer.say({ type: "join", room: { kind: "nearby" }, device: peer.card });
     return peer;
   }
 

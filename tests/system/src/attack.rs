@@ -230,15 +230,16 @@ impl Evil {
 
     /// What everybody is told of a peer that is there or has another card.
     fn renew(&self, mut peer: Peer) -> Option<Peer> {
-        match self.variant() {
-            Some(Variant::SwapCards) => return None,
-            Some(Variant::FalseId) => {
-                let bytes = peer.device.id.as_bytes().map(|byte| !byte);
-                peer.device.id = DeviceId::from_bytes(bytes);
+        match (self.variant(), &mut peer.device) {
+            (Some(Variant::SwapCards), _) => return None,
+            (Some(Variant::FalseId), Some(device)) => {
+                device.id = DeviceId::from_bytes(device.id.as_bytes().map(|byte| !byte));
             }
-            Some(Variant::FalseName) => {
-                let name = format!("False {}", peer.device.name.as_str());
-                peer.device.name = DeviceName::from_typed(&name).unwrap_or(peer.device.name);
+            (Some(Variant::FalseName), Some(device)) => {
+                let name = format!("False {}", device.name.as_str());
+                if let Ok(name) = DeviceName::from_typed(&name) {
+                    device.name = name;
+                }
             }
             _ => {}
         }

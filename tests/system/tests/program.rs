@@ -93,13 +93,17 @@ impl Program {
         let mut client = Client(socket);
         let hello = ClientHello {
             versions: Versions::spoken(),
-            device: card(number),
             endpoint: EndpointKind::Browser,
             capabilities: Vec::new(),
         };
         client.say(&ClientMessage::Hello(hello)).await;
         let room = Room::Nearby;
-        client.say(&ClientMessage::Join { room }).await;
+        client
+            .say(&ClientMessage::Join {
+                room,
+                device: Some(card(number)),
+            })
+            .await;
         let Some(ServerMessage::Welcome(welcome)) = client.next().await else {
             panic!("not welcome");
         };
@@ -228,7 +232,7 @@ async fn who_was_told_lies_has_to_come_back() {
     let Some(ServerMessage::PeerJoined { peer, .. }) = ada.next().await else {
         panic!("nobody has come");
     };
-    assert_eq!(peer.device.name.as_str(), "False Device 2");
+    assert_eq!(peer.device.unwrap().name.as_str(), "False Device 2");
     program.order("honest");
     assert_eq!(ada.next().await, None);
 }

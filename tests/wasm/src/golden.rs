@@ -6,9 +6,11 @@ use tabferry_protocol::card::{DeviceKind, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame, Role};
 use tabferry_protocol::host::{
-    Command, ConnectionView, Direction, Event, SignalingProblem, Snapshot, Subject, TransferState,
+    Command, ConnectionView, Direction, Event, PairingStep, SignalingProblem, Snapshot, Subject,
+    TransferState, Trust, TrustCommand,
 };
 use tabferry_protocol::manifest::Entry;
+use tabferry_protocol::paired::PairedDevice;
 use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, Signal, SignalingCode};
 
 use crate::expected::GOLDEN;
@@ -50,6 +52,10 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
         "command" => json::<Command>(bytes),
         "connection" => json::<ConnectionView>(bytes),
         "entry" => json::<Entry>(bytes),
+        "kept" => json::<PairedDevice>(bytes),
+        "pairing-step" => json::<PairingStep>(bytes),
+        "trust" => json::<Trust>(bytes),
+        "trust-command" => json::<TrustCommand>(bytes),
         "event" => json::<Event>(bytes),
         "handshake" => {
             let files = scenario::handshake().map_err(|error| error.to_string())?;

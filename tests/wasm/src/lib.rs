@@ -1,5 +1,6 @@
-//! The promise: `tabferry-protocol` compiled to wasm reads, writes, names, digests and shakes hands exactly as the native build does.
-//! A table of cases, run by `run.cjs` in Node as wasm and by `cargo test` natively. Must not know how either prints.
+//! The promise: `tabferry-protocol` compiled to wasm reads, writes, names, digests, pairs and shakes hands exactly as the
+//! native build does, on cryptography that meets its published vectors. A table of cases, run by `run.cjs` in Node as wasm
+//! and by `cargo test` natively. Must not know how either prints.
 
 #[path = "../../../crates/protocol/tests/scenario/code_proof.rs"]
 mod code_proof;
@@ -11,6 +12,8 @@ mod pairing;
 #[path = "../../../crates/protocol/tests/scenario/handshake.rs"]
 mod scenario;
 mod transcript;
+#[path = "../../../crates/protocol/tests/scenario/vectors.rs"]
+mod vectors;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -29,6 +32,10 @@ fn cases() -> Vec<Case> {
     let mut cases = golden::cases();
     cases.extend(digests::cases());
     cases.extend(names::cases());
+    cases.extend(vectors::ALL.map(|(name, holds)| Case {
+        name: name.to_owned(),
+        check: Box::new(holds),
+    }));
     cases.push(Case {
         name: "100 handshakes equal the native build's".to_owned(),
         check: Box::new(|| {

@@ -54,6 +54,7 @@ impl World {
                 }
                 self.consider(node, proposal.transfer);
             }
+            Event::PairingAsked { .. } | Event::PairingAnswered => {}
             Event::Unverified { device } => {
                 assert!(
                     self.is_tampered(),

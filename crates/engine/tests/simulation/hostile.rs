@@ -175,7 +175,7 @@ impl World {
                 })
             }
             12 => ControlFrame::Ping,
-            _ => ControlFrame::Unknown(self.random.between(13, 255) as u8),
+            _ => ControlFrame::Unknown(self.random.between(19, 255) as u8),
         }
     }
 
@@ -346,11 +346,11 @@ impl World {
                 let id = DeviceId::from_bytes(self.random.bytes());
                 let peer = Peer {
                     id: PeerId::from_bytes(self.random.bytes()),
-                    device: DeviceCard {
+                    device: Some(DeviceCard {
                         id,
                         name,
                         kind: DeviceKind::Other,
-                    },
+                    }),
                     endpoint: EndpointKind::Other,
                 };
                 ServerMessage::PeerUpdated { peer }.encode()

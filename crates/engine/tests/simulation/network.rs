@@ -519,7 +519,7 @@ impl World {
         let (owner, key) = (connection.owner, connection.key);
         // Not every platform tells.
         let presented = match connection.partner {
-            _ if id % 2 == 1 => None,
+            _ if !id.is_multiple_of(2) => None,
             Some(Partner::Middle) => self.middle_certificate(),
             _ => connection.connected.map(|(other, ..)| certificate(other)),
         };

@@ -444,6 +444,7 @@ fn a_server_of_another_version_is_told_as_incompatible() {
     let error = ServerMessage::Error {
         code: SignalingCode::Incompatible,
         to: None,
+        room: None,
     };
     world.send_to_client(socket, &error);
     world.run_for(50);

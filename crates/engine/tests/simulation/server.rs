@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use evil::{Act, Variant};
 use tabferry_engine::Input;
+use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::host::SignalingProblem;
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::SIGNALING_MESSAGE_BYTES;
@@ -38,7 +39,8 @@ pub(crate) struct Socket {
     open: bool,
     hello: Option<ClientHello>,
     peer: Option<PeerId>,
-    joined: bool,
+    /// Its card, once it has joined.
+    card: Option<DeviceCard>,
     /// Nothing gets through any more, and an end has not noticed yet.
     dead: bool,
     /// When the last message on its way arrives.
@@ -87,7 +89,7 @@ impl World {
             open: false,
             hello: None,
             peer: None,
-            joined: false,
+            card: None,
             dead: false,
             up_at: at,
             down_at: at,
@@ -254,18 +256,19 @@ impl World {
                         version: SPOKEN[0],
                         peer,
                         address,
+                        time: self.now / 1000,
                         ice_servers,
                     }),
                 );
             }
-            ClientMessage::Join { room: Room::Nearby } => {
+            ClientMessage::Join {
+                room: Room::Nearby,
+                device: Some(device),
+            } => {
                 let others = self.members(server, id);
                 let peers = others.iter().map(|other| self.peer(*other)).collect();
-                self.signaling
-                    .sockets
-                    .get_mut(&id)
-                    .expect("looked up")
-                    .joined = true;
+                let socket = self.signaling.sockets.get_mut(&id).expect("looked up");
+                socket.card = Some(device);
                 let peer = self.peer(id);
                 for other in others {
                     self.send_to_client(
@@ -306,6 +309,7 @@ impl World {
                             &ServerMessage::Error {
                                 code: SignalingCode::Busy,
                                 to: Some(to),
+                                room: None,
                             },
                         );
                     }
@@ -318,6 +322,7 @@ impl World {
                             &ServerMessage::Error {
                                 code: SignalingCode::PeerNotFound,
                                 to: Some(to),
+                                room: None,
                             },
                         );
                     }
@@ -325,7 +330,8 @@ impl World {
             }
             ClientMessage::Update { device } => {
                 let socket = self.signaling.sockets.get_mut(&id).expect("looked up");
-                socket.hello.as_mut().expect("an update after hello").device = device;
+                assert!(socket.card.is_some(), "an update before joining");
+                socket.card = Some(device);
                 let peer = self.peer(id);
                 for other in self.members(server, id) {
                     self.send_to_client(other, &ServerMessage::PeerUpdated { peer: peer.clone() });
@@ -340,7 +346,7 @@ impl World {
         let Some(socket) = self.signaling.sockets.get(&id) else {
             return;
         };
-        let (server, joined, peer) = (socket.server, socket.joined, socket.peer);
+        let (server, joined, peer) = (socket.server, socket.card.is_some(), socket.peer);
         if let (true, Some(peer)) = (joined, peer) {
             for other in self.members(server, id) {
                 self.send_to_client(
@@ -357,7 +363,7 @@ impl World {
 
     /// Sockets in the room of a server, but for one.
     fn members(&self, server: usize, but: u64) -> Vec<u64> {
-        let joined = |socket: &Socket| socket.joined && socket.server == server;
+        let joined = |socket: &Socket| socket.card.is_some() && socket.server == server;
         self.signaling
             .sockets
             .iter()
@@ -371,7 +377,7 @@ impl World {
         let hello = socket.hello.as_ref().expect("a member has said hello");
         Peer {
             id: socket.peer.expect("a member is welcome"),
-            device: hello.device.clone(),
+            device: socket.card.clone(),
             endpoint: hello.endpoint,
         }
     }
@@ -380,7 +386,7 @@ impl World {
     pub(crate) fn share_a_room(&self, a: usize, b: usize) -> bool {
         let server = |node: usize| {
             let socket = self.signaling.sockets.get(&self.nodes[node].socket?)?;
-            (socket.joined && !socket.dead).then_some(socket.server)
+            (socket.card.is_some() && !socket.dead).then_some(socket.server)
         };
         server(a).is_some() && server(a) == server(b)
     }
@@ -392,7 +398,7 @@ impl World {
             .signaling
             .sockets
             .get(&id)
-            .filter(|socket| socket.joined)?;
+            .filter(|socket| socket.card.is_some())?;
         let others = self.members(socket.server, id).into_iter();
         let others = others
             .filter_map(|other| Some((other, self.signaling.sockets[&other].peer?)))

@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use evil::Evil;
 use tabferry_engine::{
-    Channel, ConnectionKey, ConnectionState, Engine, FileFailure, FileKey, Input, Output, Time,
+    Channel, ConnectionKey, ConnectionState, Engine, FileFailure, FileKey, Input, Kept, Output,
+    Time,
 };
 use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::host::{ConnectionView, SignalingProblem, Snapshot, SourceFile};
 use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
 use tabferry_protocol::identity::DeviceKey;
+use tabferry_protocol::paired::PairedDevice;
 
 use crate::ledger::{Ledger, Life, Told};
 use crate::middle::Middle;
@@ -25,6 +27,9 @@ use crate::trace;
 
 /// Steps after which a schedule is taken for endless.
 const MOST_STEPS: u64 = 1_000_000;
+
+/// The time of day at the beginning. Seconds since 1970.
+const UNIX_SECONDS: u64 = 1_800_000_000;
 
 /// What will happen.
 #[derive(Debug)]
@@ -189,6 +194,8 @@ pub(crate) struct Node {
     pub device: DeviceId,
     /// What its key is made of.
     pub key_seed: [u8; 32],
+    /// What its driver keeps for it.
+    pub paired: Vec<PairedDevice>,
     pub renames: u32,
     /// Which server its person has chosen; none of ours if `None`.
     pub server: Option<usize>,
@@ -486,8 +493,12 @@ impl World {
         if self.nodes[node].engine.is_none() {
             trace::line(self.now, || format!("n{node} starts"));
             let seed = self.random.bytes();
-            let key = DeviceKey::from_seed(&self.nodes[node].key_seed);
-            self.nodes[node].engine = Some(Engine::new(key, seed, Time(self.now)));
+            let kept = Kept {
+                key: DeviceKey::from_seed(&self.nodes[node].key_seed),
+                paired: self.nodes[node].paired.clone(),
+            };
+            let unix_seconds = UNIX_SECONDS + self.now / 1000;
+            self.nodes[node].engine = Some(Engine::new(kept, seed, Time(self.now), unix_seconds));
             self.configure(node);
         }
     }
@@ -529,6 +540,7 @@ impl World {
         let old = &self.nodes[node];
         let (life, renames, next_source) = (old.life + 1, old.renames, old.next_source);
         self.nodes[node] = Node {
+            paired: old.paired.clone(),
             life,
             renames,
             next_source,
@@ -654,6 +666,7 @@ impl World {
             Output::CommitFile { file } => self.commit_file(node, file),
             Output::AbortFile { file } => self.abort_file(node, file),
             Output::Event(event) => self.hear(node, event),
+            Output::KeepPaired(paired) => self.nodes[node].paired = paired,
         }
     }
 }
@@ -663,6 +676,7 @@ impl Node {
         Self {
             device: DeviceId::of(&DeviceKey::from_seed(&key_seed).public()),
             key_seed,
+            paired: Vec::new(),
             renames: 0,
             server: Some(0),
             life: 0,

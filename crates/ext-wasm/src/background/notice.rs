@@ -26,6 +26,9 @@ use crate::model::item::ItemModel;
 use crate::model::proposal::ProposalModel;
 use crate::model::transfer::{code_key, title as title_of};
 
+/// The id of a question to pair: there is one at a time.
+const PAIRING: &str = "pairing";
+
 /// Longest quotation of a received text. Bytes; the system shows a few lines.
 const EXCERPT_BYTES: usize = 300;
 
@@ -58,10 +61,16 @@ pub enum Kept {
 
 /// What to do about an event.
 pub fn outputs_of(event: &Event, words: Words<'_>) -> Vec<Output> {
-    if let Event::ProposalEnded { transfer } = event {
-        return vec![Output::Clear {
-            id: proposal_id(*transfer),
-        }];
+    match event {
+        Event::ProposalEnded { transfer } => {
+            let id = proposal_id(*transfer);
+            return vec![Output::Clear { id }];
+        }
+        Event::PairingAnswered => {
+            let id = PAIRING.to_owned();
+            return vec![Output::Clear { id }];
+        }
+        _ => {}
     }
     let Some(notice) = of_event(event, words) else {
         return Vec::new();
@@ -79,16 +88,24 @@ pub fn outputs_of(event: &Event, words: Words<'_>) -> Vec<Output> {
 fn of_event(event: &Event, words: Words<'_>) -> Option<Notice> {
     match event {
         Event::ProposalArrived { proposal } => Some(of_proposal(proposal, words)),
-        Event::ProposalEnded { .. } => None,
+        Event::ProposalEnded { .. } | Event::PairingAnswered => None,
         Event::ItemReceived { item } => Some(of_item(item, words)),
         Event::TransferEnded { transfer } => of_ended(transfer, words),
-        Event::Unverified { device } => Some(of_unverified(device, words)),
+        Event::PairingAsked { device } => {
+            let id = PAIRING.to_owned();
+            Some(of_device(id, "notification_pairing", device, words))
+        }
+        // One for each device, however often it happens.
+        Event::Unverified { device } => {
+            let id = ["unverified:", &device.id.to_string()].concat();
+            Some(of_device(id, "notification_unverified", device, words))
+        }
     }
 }
 
 /// Whether a notification makes sense only to the engine that caused it.
 pub fn needs_its_engine(id: &str) -> bool {
-    id.starts_with("proposal:")
+    id.starts_with("proposal:") || id == PAIRING
 }
 
 fn proposal_id(transfer: TransferId) -> String {
@@ -198,12 +215,12 @@ fn of_item(item: &ItemView, words: Words<'_>) -> Notice {
     }
 }
 
-/// One for each device, however often it happens.
-fn of_unverified(device: &DeviceView, words: Words<'_>) -> Notice {
+/// Something about a device that a person must not miss.
+fn of_device(id: String, key: &str, device: &DeviceView, words: Words<'_>) -> Notice {
     Notice {
-        id: format!("unverified:{}", device.id),
-        title: words("notification_unverified_title", &[device.name.as_str()]),
-        message: words("notification_unverified", &[]),
+        id,
+        title: words(&[key, "_title"].concat(), &[device.name.as_str()]),
+        message: words(key, &[]),
         stays: true,
         ..Notice::EMPTY
     }

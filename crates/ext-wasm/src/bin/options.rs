@@ -1,20 +1,28 @@
-//! The settings: this device's name and the signaling server, kept as soon as they are entered.
+//! The settings: this device's name, the signaling server and the paired devices, changed as soon as they are entered.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
+use serde::Deserialize;
 use tabferry_ext::chrome::storage::Area;
 use tabferry_ext::chrome::{commands, i18n, runtime, tabs};
 use tabferry_ext::model::address::base_url;
-use tabferry_ext::page::engine::ensure_engine;
+use tabferry_ext::model::device::icon_of;
+use tabferry_ext::model::paired::{LIMITS, PairedModel};
+use tabferry_ext::page::engine::{Engine, ensure_engine};
 use tabferry_ext::page::server::look_at;
 use tabferry_ext::settings::{DEFAULT_SERVER, DEVICE_NAME, SERVER};
-use tabferry_ext::view::dom::{self, Listener, by_id, set, set_text, window};
-use tabferry_protocol::card::DeviceName;
+use tabferry_ext::view::dom::{self, Listener, by_id, set, set_text, show, window};
+use tabferry_ext::view::list::List;
+use tabferry_ext::view::paired::PairedRow;
+use tabferry_protocol::card::{DeviceCard, DeviceName};
+use tabferry_protocol::host::{PairedView, TrustCommand};
+use tabferry_protocol::id::DeviceId;
 use tabferry_protocol::limits::DEVICE_NAME_BYTES;
+use tabferry_protocol::paired::AutoAccept;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Element, HtmlInputElement, Url};
+use web_sys::{Element, Event, HtmlInputElement, HtmlSelectElement, Url};
 
 /// Where the browser lets a person change shortcuts.
 const SHORTCUTS_URL: &str = "chrome://extensions/shortcuts";
@@ -32,8 +40,17 @@ fn main() {
     let version = i18n::message("about_version", &[&runtime::version()]);
     set_text(&by_id("version"), &version);
     let options = Rc::new_cyclic(|this: &std::rc::Weak<Options>| {
-        let pause = this.clone();
+        let (pause, shown) = (this.clone(), this.clone());
         Options {
+            engine: Engine::new(
+                move |now: Shown| {
+                    if let Some(options) = shown.upgrade() {
+                        options.show(&now);
+                    }
+                },
+                || {},
+            ),
+            paired: RefCell::new(List::new("paired")),
             name: by_id("device-name"),
             server: by_id("server"),
             tries: Cell::new(0),
@@ -53,7 +70,26 @@ fn main() {
     OPTIONS.with(|page| page.set(options).ok());
 }
 
+/// What this page reads of what it is shown.
+#[derive(Deserialize)]
+struct Shown {
+    snapshot: Own,
+    trust: Trust,
+}
+
+#[derive(Deserialize)]
+struct Own {
+    device: Option<DeviceCard>,
+}
+
+#[derive(Deserialize)]
+struct Trust {
+    paired: Vec<PairedView>,
+}
+
 struct Options {
+    engine: Rc<Engine<Shown>>,
+    paired: RefCell<List<PairedRow>>,
     name: HtmlInputElement,
     server: HtmlInputElement,
     /// Counts the tries of a server, so that only the last one is shown.
@@ -67,6 +103,7 @@ impl Options {
     async fn load(&self) {
         // The service worker draws the first name. Where it can't, the fields stay empty and can be filled.
         let _ = ensure_engine().await;
+        self.engine.connect();
         let name = Area::Local.get(DEVICE_NAME).await.ok().flatten();
         self.name.set_value(&name.unwrap_or_default());
         let server = Area::Local.get(SERVER).await.ok().flatten();
@@ -78,8 +115,73 @@ impl Options {
         self.try_server().await;
     }
 
+    fn show(&self, shown: &Shown) {
+        if let Some(device) = &shown.snapshot.device {
+            let spelled = i18n::message("own_id", &[&device.id.spelled()]);
+            set_text(&by_id("own-id"), &spelled);
+        }
+        let paired = shown.trust.paired.iter();
+        let models = paired.map(|paired| PairedModel::new(paired, icon_of(paired.device.kind)));
+        self.paired.borrow_mut().show(models.collect());
+        show(&by_id("paired-none"), shown.trust.paired.is_empty());
+    }
+
+    /// Something about a paired device was changed.
+    fn changed(&self, event: &Event) {
+        let Some(target) = event.target() else { return };
+        let device = |attribute| -> Option<DeviceId> {
+            let element: &Element = target.unchecked_ref();
+            element.get_attribute(attribute)?.parse().ok()
+        };
+        if let Some(device) = device("data-rename") {
+            let field: &HtmlInputElement = target.unchecked_ref();
+            if let Ok(name) = DeviceName::from_typed(&field.value()) {
+                field.set_value(name.as_str());
+                self.engine.decide(&TrustCommand::Rename { device, name });
+            }
+        } else if let Some(device) = device("data-files") {
+            let choice: &HtmlSelectElement = target.unchecked_ref();
+            let index = choice.value().parse::<usize>().ok();
+            let files = index
+                .and_then(|index| index.checked_sub(1))
+                .and_then(|index| LIMITS.get(index).copied());
+            let auto_accept = AutoAccept { files };
+            self.engine.decide(&TrustCommand::SetAutoAccept {
+                device,
+                auto_accept,
+            });
+        }
+    }
+
+    /// A paired device is to be removed, if it was that button.
+    fn clicked(&self, event: &Event) {
+        let button = event
+            .target()
+            .and_then(|target| target.dyn_into::<Element>().ok())
+            .and_then(|target| target.closest("[data-click=unpair]").ok()?);
+        let Some(button) = button else { return };
+        let id = button.get_attribute("data-id").unwrap_or_default();
+        let question = i18n::message("paired_remove_question", &[]);
+        if let Ok(device) = id.parse()
+            && window().confirm_with_message(&question).unwrap_or(false)
+        {
+            self.engine.decide(&TrustCommand::Unpair { device });
+        }
+    }
+
     fn listen(self: &Rc<Self>) {
         let mut listeners = Vec::new();
+        let mut on_event = |target: &Element, kind, handle: fn(Rc<Self>, Event)| {
+            let options = Rc::downgrade(self);
+            listeners.push(Listener::new(target, kind, move |event| {
+                if let Some(options) = options.upgrade() {
+                    handle(options, event);
+                }
+            }));
+        };
+        let paired: Element = by_id("paired");
+        on_event(&paired, "change", |options, event| options.changed(&event));
+        on_event(&paired, "click", |options, event| options.clicked(&event));
         let mut on = |target: &Element, kind, handle: fn(Rc<Self>)| {
             let options = Rc::downgrade(self);
             listeners.push(Listener::new(target, kind, move |_| {

@@ -4,6 +4,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use serde::Deserialize;
 use tabferry_ext::chrome::tabs::{self, Tab};
 use tabferry_ext::chrome::{downloads, i18n, runtime};
 use tabferry_ext::model::announcement::announcements;
@@ -45,9 +46,10 @@ fn main() {
         let (shown, lost) = (this.clone(), this.clone());
         Popup {
             engine: Engine::new(
-                move |snapshot| {
+                move |now: Shown| {
                     if let Some(popup) = shown.upgrade() {
-                        popup.show(snapshot);
+                        popup.show_trust(&now);
+                        popup.show(now.snapshot);
                     }
                 },
                 move || {
@@ -67,8 +69,35 @@ fn main() {
     POPUP.with(|page| page.set(popup).ok());
 }
 
+/// What this page reads of what it is shown.
+#[derive(Deserialize)]
+struct Shown {
+    snapshot: Snapshot,
+    trust: Trust,
+}
+
+#[derive(Deserialize)]
+struct Trust {
+    paired: Vec<Paired>,
+    pairing: Option<Pairing>,
+}
+
+#[derive(Deserialize)]
+struct Paired {
+    device: Id,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: DeviceId,
+}
+
+/// That there is one.
+#[derive(Deserialize)]
+struct Pairing {}
+
 struct Popup {
-    engine: Rc<Engine>,
+    engine: Rc<Engine<Shown>>,
     handover: Handover,
     notice: Notice,
     state: RefCell<State>,
@@ -77,6 +106,8 @@ struct Popup {
 
 struct State {
     snapshot: Option<Snapshot>,
+    /// The paired devices.
+    paired: Vec<DeviceId>,
     /// The device that a text is being typed for, and its last name.
     text_to: Option<(DeviceId, String)>,
     /// The device that files are being dragged over.
@@ -91,6 +122,7 @@ impl State {
     fn new() -> Self {
         Self {
             snapshot: None,
+            paired: Vec::new(),
             text_to: None,
             drop_target: None,
             incoming: List::new("incoming"),
@@ -124,8 +156,11 @@ impl Popup {
         let incoming = incoming.map(|proposal| ProposalModel::new(proposal, words));
         state.incoming.show(incoming.collect());
         let devices = snapshot.devices.iter();
-        let devices = devices.map(|device| DeviceModel::new(device, words));
-        state.devices.show(devices.collect());
+        let paired = &state.paired;
+        let devices = devices
+            .map(|device| DeviceModel::new(device, paired.contains(&device.id), words))
+            .collect();
+        state.devices.show(devices);
         let transfers = snapshot.transfers.iter();
         let transfers = transfers.map(|transfer| TransferModel::new(transfer, words));
         state.transfers.show(transfers.collect());
@@ -142,6 +177,12 @@ impl Popup {
         show(&by_id("devices-later"), none && !online);
         state.snapshot = Some(snapshot);
         show_text_form(&state);
+    }
+
+    fn show_trust(&self, shown: &Shown) {
+        let trust = &shown.trust;
+        self.state.borrow_mut().paired = trust.paired.iter().map(|it| it.device.id).collect();
+        show(&by_id("pairing"), trust.pairing.is_some());
     }
 
     fn show_lost(&self) {

@@ -3,6 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use serde::Deserialize;
 use tabferry_ext::chrome::{downloads, i18n};
 use tabferry_ext::model::announcement::announcements;
 use tabferry_ext::model::connection::ConnectionModel;
@@ -45,9 +46,9 @@ fn main() {
         SendTab {
             to,
             engine: Engine::new(
-                move |snapshot| {
+                move |now: Shown| {
                     if let Some(tab) = shown.upgrade() {
-                        tab.show(snapshot);
+                        tab.show(now.snapshot);
                     }
                 },
                 move || {
@@ -77,9 +78,15 @@ fn device_of_the_address() -> Option<DeviceId> {
     parameters.get("to")?.parse().ok()
 }
 
+/// What this page reads of what it is shown.
+#[derive(Deserialize)]
+struct Shown {
+    snapshot: Snapshot,
+}
+
 struct SendTab {
     to: DeviceId,
-    engine: Rc<Engine>,
+    engine: Rc<Engine<Shown>>,
     handover: Handover,
     notice: Notice,
     state: RefCell<State>,
@@ -122,7 +129,7 @@ impl SendTab {
     fn show_device(&self, state: &State, near: bool, connection: ConnectionView) {
         let words = &i18n::message;
         if let Some(device) = &state.device {
-            let model = DeviceModel::new(device, words);
+            let model = DeviceModel::new(device, false, words);
             let heading = i18n::message("send_heading", &[&model.name]);
             dom::document().set_title(&heading);
             set_text(&by_id("heading"), &heading);

@@ -17,6 +17,10 @@ pub struct DeviceModel {
     pub icon: &'static str,
     /// What the icon says.
     pub kind: String,
+    /// Whether it is paired with this one.
+    pub paired: bool,
+    /// Accessible name of the link that begins to pair.
+    pub pair: String,
     /// Accessible name of the button that sends the current page.
     pub send_page: String,
     /// Accessible name of the button that sends files.
@@ -27,23 +31,35 @@ pub struct DeviceModel {
 
 impl DeviceModel {
     /// What is shown of this device.
-    pub fn new(device: &DeviceView, words: Words<'_>) -> Self {
+    pub fn new(device: &DeviceView, paired: bool, words: Words<'_>) -> Self {
         let name = device.name.as_str();
-        let (icon, kind) = match device.kind {
-            DeviceKind::Computer => ("computer", "kind_computer"),
-            DeviceKind::Phone => ("phone", "kind_phone"),
-            DeviceKind::Tablet => ("tablet", "kind_tablet"),
-            DeviceKind::Other => ("device", "kind_other"),
+        let kind = match device.kind {
+            DeviceKind::Computer => "kind_computer",
+            DeviceKind::Phone => "kind_phone",
+            DeviceKind::Tablet => "kind_tablet",
+            DeviceKind::Other => "kind_other",
         };
         Self {
             id: device.id,
             name: name.to_owned(),
-            icon,
+            icon: icon_of(device.kind),
             kind: words(kind, &[]),
+            paired,
+            pair: words("pair_with", &[name]),
             send_page: words("send_page_to", &[name]),
             send_files: words("send_files_to", &[name]),
             send_text: words("send_text_to", &[name]),
         }
+    }
+}
+
+/// Name of the icon for a kind of device.
+pub fn icon_of(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Computer => "computer",
+        DeviceKind::Phone => "phone",
+        DeviceKind::Tablet => "tablet",
+        DeviceKind::Other => "device",
     }
 }
 
@@ -54,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_buttons_are_named_after_the_device() {
-        let shown = DeviceModel::new(&device(1, "Ada’s laptop"), &english);
+        let shown = DeviceModel::new(&device(1, "Ada’s laptop"), false, &english);
         assert_eq!(shown.send_page, "Send this page to Ada’s laptop");
         assert_eq!(shown.send_files, "Send files to Ada’s laptop");
         assert_eq!(shown.send_text, "Send text to Ada’s laptop");
@@ -63,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_name_is_never_taken_for_a_substitution() {
-        let shown = DeviceModel::new(&device(1, "$1 $NAME$"), &english);
+        let shown = DeviceModel::new(&device(1, "$1 $NAME$"), false, &english);
         assert_eq!(shown.send_text, "Send text to $1 $NAME$");
     }
 
@@ -80,7 +96,7 @@ mod tests {
                 kind,
                 ..device(1, "x")
             };
-            let icon = DeviceModel::new(&view, &english).icon;
+            let icon = DeviceModel::new(&view, false, &english).icon;
             assert!(symbols.contains(&format!("id=\"{icon}\"")), "{icon}");
         }
     }

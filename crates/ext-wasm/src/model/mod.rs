@@ -7,6 +7,8 @@ pub mod connection;
 pub mod device;
 pub mod item;
 pub mod name;
+pub mod paired;
+pub mod pairing;
 pub mod proposal;
 pub mod server;
 pub mod transfer;
@@ -87,6 +89,7 @@ pub(crate) mod tests {
             include_str!("../../../../extension/popup.html"),
             include_str!("../../../../extension/send.html"),
             include_str!("../../../../extension/options.html"),
+            include_str!("../../../../extension/pair.html"),
         ] {
             let mut found = 0;
             for rest in page.split("data-i18n=\"").skip(1) {
@@ -110,6 +113,9 @@ pub(crate) mod tests {
             include_str!("../bin/popup.rs"),
             include_str!("../bin/send.rs"),
             include_str!("../bin/options.rs"),
+            include_str!("../bin/pair.rs"),
+            include_str!("../model/pairing.rs"),
+            include_str!("../view/paired.rs"),
             include_str!("../view/device.rs"),
             include_str!("../view/item.rs"),
             include_str!("../view/proposal.rs"),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use js_sys::{Array, ArrayBuffer, Uint8Array};
-use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Output, ReadKey, Time};
+use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Kept, Output, ReadKey, Time};
 use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, PlainItem, Snapshot};
 use tabferry_protocol::identity::DeviceKey;
@@ -26,7 +26,7 @@ use super::source::Sources;
 use super::timer::{Clock, Timer, pause};
 use super::vault::Vault;
 use super::{background, log, random};
-use crate::envelope::BackgroundMessage;
+use crate::envelope::{BackgroundMessage, Shown};
 
 /// Name of a text that is too long to travel as one.
 const TEXT_FILE: &str = "text.txt";
@@ -77,6 +77,8 @@ struct Shared {
     downloads: Downloads,
     spent: SpentBuffers,
     publisher: Publisher,
+    /// None where nothing can be kept.
+    vault: Option<Vault>,
     pages: OnceCell<Pages>,
 }
 
@@ -92,13 +94,19 @@ enum Payload<'a> {
 impl Host {
     /// Starts the engine of this device. Errors where the browser gives no randomness.
     async fn start() -> Result<Self, JsValue> {
-        let kept = async { Vault::open().await?.device_key().await };
-        let key = match kept.await {
-            Ok(key) => key,
+        let opened = async {
+            let vault = Vault::open().await?;
+            let kept = vault.load().await?;
+            Ok::<_, JsValue>((Some(vault), kept))
+        };
+        let (vault, kept) = match opened.await {
+            Ok(opened) => opened,
             // Nothing can be kept: until it can, this is another device at each start.
             Err(thrown) => {
-                log::warn_js("device key", &thrown);
-                DeviceKey::from_seed(&random::bytes()?)
+                log::warn_js("kept data", &thrown);
+                let key = DeviceKey::from_seed(&random::bytes()?);
+                let paired = Vec::new();
+                (None, Kept { key, paired })
             }
         };
         let seed = random::bytes()?;
@@ -113,7 +121,8 @@ impl Host {
                 })
             };
             Shared {
-                engine: RefCell::new(Engine::new(key, seed, clock.now())),
+                engine: RefCell::new(Engine::new(kept, seed, clock.now(), unix_seconds())),
+                vault,
                 clock,
                 waiting: RefCell::default(),
                 busy: Cell::default(),
@@ -247,6 +256,12 @@ impl Host {
         self.0.engine.borrow().snapshot(self.now())
     }
 
+    /// A snapshot with whom this device trusts, for the pages.
+    pub(crate) fn shown(&self, snapshot: Snapshot) -> Shown {
+        let trust = self.0.engine.borrow().trust();
+        Shown { snapshot, trust }
+    }
+
     /// Begins to serve the engine. `false` if it is being served already: the browser calls nothing back in the middle of
     /// a call, so that does not happen.
     fn enter(&self, input: Input<'_>) -> bool {
@@ -353,6 +368,11 @@ impl Host {
             Output::CommitFile { file } => self.downloads().commit(self, file),
             Output::AbortFile { file } => self.downloads().abort(file),
             Output::Event(event) => background::tell(BackgroundMessage::Happened(event)),
+            Output::KeepPaired(paired) => {
+                if let Some(vault) = &self.0.vault {
+                    vault.keep_paired(&paired);
+                }
+            }
             // They speak of a payload, and `serve` has it.
             Output::SendBulk { .. } | Output::Write { .. } => {}
         }
@@ -392,6 +412,16 @@ impl fmt::Debug for Host {
 
 #[expect(clippy::cast_possible_truncation, reason = "20 bytes")]
 const HEADER_LENGTH: u32 = BulkHeader::BYTES as u32;
+
+/// The time of day. Seconds since 1970.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a positive number of milliseconds, far below the limit"
+)]
+fn unix_seconds() -> u64 {
+    (js_sys::Date::now() / 1000.0) as u64
+}
 
 fn text_blob(text: &str) -> Option<Blob> {
     let options = BlobPropertyBag::new();

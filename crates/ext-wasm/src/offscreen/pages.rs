@@ -6,7 +6,8 @@ use core::fmt;
 
 use js_sys::{Array, Object, Reflect};
 use serde::Deserialize;
-use tabferry_protocol::host::{Command, Snapshot};
+use tabferry_engine::Input;
+use tabferry_protocol::host::Command;
 use tabferry_protocol::id::DeviceId;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -15,7 +16,7 @@ use web_sys::{BroadcastChannel, File, MessageEvent};
 use super::host::Host;
 use super::{clipboard, fetch, log};
 use crate::chrome::runtime::{ConnectListener, MessageListener, Port, RawPort};
-use crate::envelope::{FILES_CHANNEL, OffscreenMessage, PAGE_PORT};
+use crate::envelope::{Asked, FILES_CHANNEL, OffscreenMessage, PAGE_PORT, Shown};
 use crate::json;
 use tabferry_engine::Table;
 
@@ -68,9 +69,9 @@ impl Pages {
         !self.ports.borrow().is_empty()
     }
 
-    /// Sends a snapshot to every open page.
-    pub(crate) fn show(&self, snapshot: &Snapshot) {
-        let text = match serde_json::to_string(snapshot) {
+    /// Shows every open page how things stand.
+    pub(crate) fn show(&self, shown: &Shown) {
+        let text = match serde_json::to_string(shown) {
             Ok(text) => text,
             Err(error) => return log::warn("snapshot", error),
         };
@@ -87,8 +88,15 @@ impl Pages {
         self.last_port.set(key);
         let on_message = {
             let host = host.clone();
-            move |text: String| match json::from_str::<Command>(&text) {
-                Ok(command) => host.command(command),
+            move |text: String| match json::from_str::<Asked>(&text) {
+                Ok(asked) => {
+                    if let Some(command) = asked.command {
+                        host.command(command);
+                    }
+                    if let Some(command) = asked.trust {
+                        host.tell(Input::TrustCommand(command));
+                    }
+                }
                 Err(error) => log::warn("command", error),
             }
         };

@@ -60,9 +60,11 @@ impl Publisher {
         let Some(pages) = host.pages().filter(|pages| pages.is_any_open()) else {
             return;
         };
-        pages.show(&snapshot);
+        let shown = host.shown(snapshot);
+        pages.show(&shown);
         // Progress makes no new revision.
-        if snapshot
+        if shown
+            .snapshot
             .transfers
             .iter()
             .any(|transfer| transfer.state == TransferState::Running)

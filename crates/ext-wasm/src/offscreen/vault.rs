@@ -1,14 +1,17 @@
-//! What outlives the document: this device's key. It is kept in the extension's own IndexedDB, which pages of the web and
-//! other extensions can't read. The key is drawn here, once; what it is for is not known here.
+//! What outlives the document: this device's key and its paired devices. They are kept in the extension's own IndexedDB,
+//! which pages of the web and other extensions can't read. The key is drawn here, once; what any of it is for is not known
+//! here.
 
 use js_sys::{Function, Promise, Uint8Array};
+use tabferry_engine::Kept;
 use tabferry_protocol::identity::{DeviceKey, KEY_BYTES};
+use tabferry_protocol::paired::PairedDevice;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbTransactionMode, window};
 
-use super::random;
+use super::{log, random};
 
 /// Name of the database, and its version.
 const DATABASE: (&str, u32) = ("tabferry", 1);
@@ -18,6 +21,9 @@ const STORE: &str = "kept";
 
 /// Name of the device's key: the seed's bytes.
 const DEVICE_KEY: &str = "device-key";
+
+/// Name of the paired devices: a list of [`PairedDevice`] as JSON.
+const PAIRED: &str = "paired";
 
 /// The database.
 #[derive(Debug)]
@@ -44,8 +50,35 @@ impl Vault {
         Ok(Self(settled(&request).await?.unchecked_into()))
     }
 
+    /// All that is kept.
+    pub(crate) async fn load(&self) -> Result<Kept, JsValue> {
+        Ok(Kept {
+            key: self.device_key().await?,
+            paired: self.paired().await?,
+        })
+    }
+
+    /// Keeps paired devices, in place of those that were kept.
+    pub(crate) fn keep_paired(&self, paired: &[PairedDevice]) {
+        let kept = serde_json::to_string(paired)
+            .map_err(|error| JsValue::from(error.to_string()))
+            .and_then(|text| self.store()?.put_with_key(&text.into(), &PAIRED.into()));
+        if let Err(thrown) = kept {
+            log::warn_js("paired devices", &thrown);
+        }
+    }
+
+    async fn paired(&self) -> Result<Vec<PairedDevice>, JsValue> {
+        let kept = settled(&self.store()?.get(&PAIRED.into())?).await?;
+        // What can't be read is of a version that is gone: those devices are paired again.
+        Ok(kept
+            .as_string()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default())
+    }
+
     /// This device's key, drawn if there is none.
-    pub(crate) async fn device_key(&self) -> Result<DeviceKey, JsValue> {
+    async fn device_key(&self) -> Result<DeviceKey, JsValue> {
         let store = self.store()?;
         let kept = settled(&store.get(&DEVICE_KEY.into())?).await?;
         if let Some(seed) = kept

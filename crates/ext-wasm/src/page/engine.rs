@@ -5,7 +5,9 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::rc::Rc;
 
-use tabferry_protocol::host::{Command, Snapshot};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tabferry_protocol::host::{Command, TrustCommand};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::chrome::runtime::{Port, send_message};
@@ -22,23 +24,24 @@ pub async fn ensure_engine() -> Option<()> {
     (answer? == "true").then_some(())
 }
 
-/// The engine, once it runs.
-pub struct Engine {
+/// The engine, once it runs. `S` is what the page reads of [`Shown`](crate::envelope::Shown): what it leaves out costs it
+/// nothing.
+pub struct Engine<S> {
     port: RefCell<Option<Port>>,
     /// Whether this port has brought anything yet.
     answered: Cell<bool>,
-    on_snapshot: Box<dyn Fn(Snapshot)>,
+    on_shown: Box<dyn Fn(S)>,
     on_lost: Box<dyn Fn()>,
 }
 
-impl Engine {
-    /// Not connected yet. `on_snapshot` gets every new state, `on_lost` hears that there is no engine and that it could
+impl<S: DeserializeOwned + 'static> Engine<S> {
+    /// Not connected yet. `on_shown` gets every new state, `on_lost` hears that there is no engine and that it could
     /// not be started.
-    pub fn new(on_snapshot: impl Fn(Snapshot) + 'static, on_lost: impl Fn() + 'static) -> Rc<Self> {
+    pub fn new(on_shown: impl Fn(S) + 'static, on_lost: impl Fn() + 'static) -> Rc<Self> {
         Rc::new(Self {
             port: RefCell::new(None),
             answered: Cell::new(false),
-            on_snapshot: Box::new(on_snapshot),
+            on_shown: Box::new(on_shown),
             on_lost: Box::new(on_lost),
         })
     }
@@ -60,10 +63,10 @@ impl Engine {
         let port = Port::connect(
             PAGE_PORT,
             move |text| {
-                // A snapshot that can't be read is none.
-                if let (Some(engine), Ok(snapshot)) = (messages.upgrade(), json::from_str(&text)) {
+                // A state that can't be read is none.
+                if let (Some(engine), Ok(shown)) = (messages.upgrade(), json::from_str(&text)) {
                     engine.answered.set(true);
-                    (engine.on_snapshot)(snapshot);
+                    (engine.on_shown)(shown);
                 }
             },
             move || {
@@ -84,14 +87,24 @@ impl Engine {
 
     /// Asks something of the engine. Lost while there is none: then the page says so anyway.
     pub fn command(&self, command: &Command) {
+        self.ask("command", command);
+    }
+
+    /// Asks the engine to trust a device, or not.
+    pub fn decide(&self, command: &TrustCommand) {
+        self.ask("trust", command);
+    }
+
+    /// Sends an [`Asked`](crate::envelope::Asked).
+    fn ask(&self, kind: &str, command: &impl Serialize) {
         if let (Some(port), Ok(text)) = (&*self.port.borrow(), json::to_string(command)) {
             // Fails when the port is closed.
-            let _ = port.post(&text);
+            let _ = port.post(&["{\"", kind, "\":", &text, "}"].concat());
         }
     }
 }
 
-impl fmt::Debug for Engine {
+impl<S> fmt::Debug for Engine<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").finish_non_exhaustive()
     }

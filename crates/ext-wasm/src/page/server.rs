@@ -1,9 +1,8 @@
 //! Tries a signaling server: says hello and looks at the answer, without entering a room.
 
-use js_sys::{Promise, Uint8Array};
+use js_sys::Promise;
 use serde::Deserialize;
-use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
-use tabferry_protocol::id::DeviceId;
+use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::limits::SIGNALING_HELLO_TIMEOUT_MS;
 use tabferry_protocol::signaling::{ClientHello, ClientMessage};
 use tabferry_protocol::version::Versions;
@@ -63,12 +62,6 @@ pub async fn look_at(base: &str) -> Option<Verdict> {
 async fn hello(socket: &WebSocket) -> Option<String> {
     let message = ClientMessage::Hello(ClientHello {
         versions: Versions::spoken(),
-        device: DeviceCard {
-            // An id of its own: this is no device, and must not be taken for the one that is connected.
-            id: random_id()?,
-            name: DeviceName::from_typed("Tabferry").ok()?,
-            kind: DeviceKind::Computer,
-        },
         endpoint: EndpointKind::Page,
         capabilities: Vec::new(),
     });
@@ -108,15 +101,4 @@ async fn something_answers(url: &str) -> bool {
     JsFuture::from(window().fetch_with_str_and_init(url, &options))
         .await
         .is_ok()
-}
-
-fn random_id() -> Option<DeviceId> {
-    let array = Uint8Array::new_with_length(16);
-    let crypto = window().crypto().ok()?;
-    crypto
-        .get_random_values_with_array_buffer_view(&array)
-        .ok()?;
-    let mut bytes = [0; 16];
-    array.copy_to(&mut bytes);
-    Some(DeviceId::from_bytes(bytes))
 }

@@ -2,8 +2,9 @@
 
 use web_sys::{Element, HtmlElement};
 
-use super::dom::{button, child, element, icon, insert, set, set_icon, set_label, set_text};
+use super::dom::{button, child, element, icon, insert, set, set_icon, set_label, set_text, show};
 use super::list::Row;
+use crate::chrome::i18n;
 use crate::model::device::DeviceModel;
 
 /// See the module.
@@ -13,6 +14,8 @@ pub struct DeviceRow {
     icon: Element,
     kind: HtmlElement,
     name: HtmlElement,
+    paired: HtmlElement,
+    pair: HtmlElement,
     page: HtmlElement,
     files: HtmlElement,
     text: HtmlElement,
@@ -33,7 +36,16 @@ impl Row for DeviceRow {
         let badge = child(&head, "span", "badge");
         let icon_element = icon(&badge, model.icon);
         let kind = child(&badge, "span", "visually-hidden");
-        let name = child(&head, "bdi", "device-name");
+        let name = child(&head, "bdi", "device-name words");
+        let paired = child(&head, "span", "paired");
+        icon(&paired, "paired");
+        set_text(
+            &child(&paired, "span", ""),
+            &i18n::message("paired_mark", &[]),
+        );
+        let pair = child(&head, "a", "button");
+        set(&pair, "href", &["pair.html?with=", &id].concat());
+        set_text(&pair, &i18n::message("pair_button", &[]));
         let actions = child(&root, "div", "actions");
         let action = |name, symbol, key| {
             let button = button(&actions, "button", name, &id, key);
@@ -49,6 +61,8 @@ impl Row for DeviceRow {
             root,
             kind,
             name,
+            paired,
+            pair,
         }
     }
 
@@ -60,6 +74,9 @@ impl Row for DeviceRow {
         set_icon(&self.icon, model.icon);
         set_text(&self.kind, &model.kind);
         set_text(&self.name, &model.name);
+        show(&self.paired, model.paired);
+        show(&self.pair, !model.paired);
+        set_label(&self.pair, &model.pair);
         set_label(&self.page, &model.send_page);
         set_label(&self.files, &model.send_files);
         set_label(&self.text, &model.send_text);

@@ -6,5 +6,6 @@ pub mod drop;
 pub mod item;
 pub mod list;
 pub mod notice;
+pub mod paired;
 pub mod proposal;
 pub mod transfer;

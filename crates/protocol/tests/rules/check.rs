@@ -66,7 +66,6 @@ pub(crate) fn client_message(text: &str) {
     match &message {
         ClientMessage::Hello(hello) => {
             versions(&hello.versions);
-            device(&hello.device);
             assert!(hello.capabilities.len() <= CAPABILITIES);
             assert!(
                 hello
@@ -75,7 +74,10 @@ pub(crate) fn client_message(text: &str) {
                     .all(|name| name.len() <= CAPABILITY_BYTES)
             );
         }
-        ClientMessage::Update { device: card } => device(card),
+        ClientMessage::Update { device: card }
+        | ClientMessage::Join {
+            device: Some(card), ..
+        } => device(card),
         ClientMessage::Signal { to, signal: inner } => {
             signal(inner);
             let passed_on = ServerMessage::Signal {
@@ -86,7 +88,10 @@ pub(crate) fn client_message(text: &str) {
             assert!(encoded.len() <= SIGNALING_MESSAGE_BYTES);
             assert_eq!(ServerMessage::decode(&encoded), Ok(passed_on));
         }
-        ClientMessage::Join { .. } | ClientMessage::Leave { .. } | ClientMessage::Unknown => {}
+        ClientMessage::Join { device: None, .. }
+        | ClientMessage::Open { .. }
+        | ClientMessage::Leave { .. }
+        | ClientMessage::Unknown => {}
     }
     assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));
 }
@@ -110,13 +115,18 @@ pub(crate) fn server_message(text: &str) {
             peer(one);
         }
         ServerMessage::Signal { signal: inner, .. } => signal(inner),
-        ServerMessage::PeerLeft { .. } | ServerMessage::Error { .. } | ServerMessage::Unknown => {}
+        ServerMessage::PeerLeft { .. }
+        | ServerMessage::RoomClosed { .. }
+        | ServerMessage::Error { .. }
+        | ServerMessage::Unknown => {}
     }
     assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));
 }
 
 fn peer(peer: &Peer) {
-    device(&peer.device);
+    if let Some(card) = &peer.device {
+        device(card);
+    }
 }
 
 fn versions(versions: &Versions) {

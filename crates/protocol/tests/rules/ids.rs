@@ -1,11 +1,13 @@
-//! Ids, digests, versions and device names: which texts are some, and that each has one spelling.
+//! Ids, names of rooms, digests, versions and device names: which texts are some, and that each has one spelling.
 
 use proptest::prelude::*;
 use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::digest::{Digest, Hasher};
+use tabferry_protocol::id::PairTag;
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::DEVICE_NAME_BYTES;
 use tabferry_protocol::name::is_invisible;
+use tabferry_protocol::secret_code::{GroupCode, Nameplate};
 use tabferry_protocol::version::{SPOKEN, Versions};
 
 #[test]
@@ -30,6 +32,21 @@ fn an_id_has_one_spelling() {
     ] {
         assert!(wrong.parse::<PeerId>().is_err(), "{wrong:?}");
     }
+}
+
+#[test]
+fn names_of_rooms_have_one_spelling() {
+    for wrong in [
+        "", "7K3", "7K3MX", "7k3m", "7K3I", "7K3L", "7K3O", "7K3U", "7-3M", "7K 3", " 7K3", "7K3é",
+        "7K3\0", "+123", "-123", "٧٧",
+    ] {
+        assert!(wrong.parse::<Nameplate>().is_err(), "{wrong:?}");
+        let longer = format!("{wrong}7K3M");
+        assert!(longer.parse::<GroupCode>().is_err(), "{longer:?}");
+    }
+    assert!("7K3M7K3M".parse::<Nameplate>().is_err());
+    assert!("7K3M".parse::<GroupCode>().is_err());
+    assert!("7K3M7K3M".parse::<PairTag>().is_err());
 }
 
 #[test]
@@ -140,6 +157,22 @@ proptest! {
     fn every_id_is_read_as_it_is_written(bytes: [u8; 16]) {
         let id = PeerId::from_bytes(bytes);
         prop_assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn every_tag_is_read_as_it_is_written(bytes: [u8; 16]) {
+        let tag = PairTag::from_bytes(bytes);
+        prop_assert_eq!(tag.to_string().parse(), Ok(tag));
+    }
+
+    #[test]
+    fn whatever_is_read_as_a_name_of_a_room_is_written_the_same(text in "[0-9A-Za-z]{4}|[0-9A-Z]{8}|.{0,9}") {
+        if let Ok(nameplate) = text.parse::<Nameplate>() {
+            prop_assert_eq!(nameplate.to_string(), &text[..]);
+        }
+        if let Ok(name) = text.parse::<GroupCode>() {
+            prop_assert_eq!(String::from(name), text);
+        }
     }
 
     #[test]

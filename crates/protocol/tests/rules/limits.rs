@@ -250,7 +250,7 @@ fn capabilities() {
     let hello = |count: usize, length: usize| {
         let capabilities = vec!["c".repeat(length); count];
         let message = json!({
-            "type": "hello", "versions": [1], "device": device("n"), "endpoint": "browser",
+            "type": "hello", "versions": [1], "endpoint": "browser",
             "capabilities": capabilities,
         });
         ClientMessage::decode(&message.to_string())
@@ -434,7 +434,7 @@ fn ice_servers() {
     let welcome = |count: usize, length: usize| {
         let server = json!({ "url": "u".repeat(length) });
         let message = json!({
-            "type": "welcome", "version": 1, "peer": id(1), "address": "127.0.0.1",
+            "type": "welcome", "version": 1, "peer": id(1), "address": "127.0.0.1", "time": 0,
             "ice_servers": vec![server; count],
         });
         ServerMessage::decode(&message.to_string())

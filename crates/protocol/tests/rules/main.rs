@@ -22,3 +22,12 @@ mod sas;
 mod spelling;
 mod strategies;
 mod tolerance;
+#[path = "../scenario/vectors.rs"]
+mod vectors;
+
+#[test]
+fn every_published_vector_holds() {
+    for (name, holds) in vectors::ALL {
+        assert_eq!(holds(), Ok(()), "{name}");
+    }
+}

@@ -57,6 +57,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
+    fn trust_commands(command in strategies::trust_command()) {
+        through_json(&command);
+    }
+
+    #[test]
+    fn trust(trust in strategies::trust()) {
+        through_json(&trust);
+    }
+
+    #[test]
     fn snapshots(snapshot in strategies::snapshot()) {
         through_json(&snapshot);
     }

@@ -11,11 +11,13 @@ use tabferry_protocol::frame::{
     EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::host::{
-    Command, ConnectionView, DeviceView, Direction, Event, ItemView, ProposalView, Settings,
-    SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
+    Command, ConnectionView, DeviceView, Direction, Event, ItemView, PairedView, PairingEnd,
+    PairingStep, PairingView, ProposalView, Settings, SignalingProblem, Snapshot, SourceFile,
+    StoredFile, Subject, TransferState, TransferView, Trust, TrustCommand,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PeerId, SourceId, TransferId, WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
+    WireTransferId,
 };
 use tabferry_protocol::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CODE_PROOF_MESSAGE_BYTES,
@@ -26,7 +28,9 @@ use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::name::cut_to_bytes;
 use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::paired::AutoAccept;
 use tabferry_protocol::sas::{Asker, Nonce};
+use tabferry_protocol::secret_code::{GroupCode, Nameplate, SecretCode};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -262,12 +266,26 @@ fn signal() -> impl Strategy<Value = Signal> {
     })
 }
 
+fn nameplate() -> impl Strategy<Value = Nameplate> {
+    any::<[u8; 5]>().prop_map(|bytes| SecretCode::from_random(bytes).nameplate)
+}
+
 fn room() -> impl Strategy<Value = Room> {
-    prop_oneof![Just(Room::Nearby), Just(Room::Unknown)]
+    prop_oneof![
+        Just(Room::Nearby),
+        nameplate().prop_map(|nameplate| Room::Code { nameplate }),
+        any::<[u8; 5]>().prop_map(|bytes| Room::Group {
+            name: GroupCode::from_random(bytes)
+        }),
+        any::<[u8; 16]>().prop_map(|bytes| Room::Pair {
+            tag: PairTag::from_bytes(bytes)
+        }),
+        Just(Room::Unknown),
+    ]
 }
 
 fn peer() -> impl Strategy<Value = Peer> {
-    (peer_id(), device(), endpoint()).prop_map(|(id, device, endpoint)| Peer {
+    (peer_id(), option::of(device()), endpoint()).prop_map(|(id, device, endpoint)| Peer {
         id,
         device,
         endpoint,
@@ -277,17 +295,16 @@ fn peer() -> impl Strategy<Value = Peer> {
 pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
     let capabilities = vec(text(CAPABILITY_BYTES), 0..=CAPABILITIES);
     prop_oneof![
-        (versions(), device(), endpoint(), capabilities).prop_map(
-            |(versions, device, endpoint, capabilities)| {
-                ClientMessage::Hello(ClientHello {
-                    versions,
-                    device,
-                    endpoint,
-                    capabilities,
-                })
-            }
-        ),
-        room().prop_map(|room| ClientMessage::Join { room }),
+        (versions(), endpoint(), capabilities).prop_map(|(versions, endpoint, capabilities)| {
+            ClientMessage::Hello(ClientHello {
+                versions,
+                endpoint,
+                capabilities,
+            })
+        }),
+        (room(), option::of(device()))
+            .prop_map(|(room, device)| ClientMessage::Join { room, device }),
+        nameplate().prop_map(|nameplate| ClientMessage::Open { nameplate }),
         room().prop_map(|room| ClientMessage::Leave { room }),
         (peer_id(), signal()).prop_map(|(to, signal)| ClientMessage::Signal { to, signal }),
         device().prop_map(|device| ClientMessage::Update { device }),
@@ -315,6 +332,9 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
         Just(SignalingCode::PeerNotFound),
         Just(SignalingCode::Busy),
         Just(SignalingCode::RoomFull),
+        Just(SignalingCode::Taken),
+        Just(SignalingCode::CodeNotFound),
+        Just(SignalingCode::NearbyUnavailable),
         Just(SignalingCode::RateLimited),
         Just(SignalingCode::ShuttingDown),
         Just(SignalingCode::Unknown),
@@ -324,12 +344,13 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
 pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
     let ice_servers = vec(ice_server(), 0..=ICE_SERVERS);
     prop_oneof![
-        (any::<u16>(), peer_id(), text(64), ice_servers).prop_map(
-            |(version, peer, address, ice_servers)| {
+        (any::<u16>(), peer_id(), text(64), any::<u64>(), ice_servers).prop_map(
+            |(version, peer, address, time, ice_servers)| {
                 ServerMessage::Welcome(Welcome {
                     version,
                     peer,
                     address,
+                    time,
                     ice_servers,
                 })
             }
@@ -339,8 +360,9 @@ pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
         peer().prop_map(|peer| ServerMessage::PeerUpdated { peer }),
         (room(), peer_id()).prop_map(|(room, peer)| ServerMessage::PeerLeft { room, peer }),
         (peer_id(), signal()).prop_map(|(from, signal)| ServerMessage::Signal { from, signal }),
-        (signaling_code(), option::of(peer_id()))
-            .prop_map(|(code, to)| ServerMessage::Error { code, to }),
+        room().prop_map(|room| ServerMessage::RoomClosed { room }),
+        (signaling_code(), option::of(peer_id()), option::of(room()))
+            .prop_map(|(code, to, room)| ServerMessage::Error { code, to, room }),
         Just(ServerMessage::Unknown),
     ]
 }
@@ -396,6 +418,66 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         transfer_id().prop_map(|transfer| Command::Dismiss { transfer }),
         any::<u32>().prop_map(|item| Command::DismissItem { item: ItemId(item) }),
     ]
+}
+
+pub(crate) fn trust_command() -> impl Strategy<Value = TrustCommand> {
+    prop_oneof![
+        device_id().prop_map(|with| TrustCommand::Pair { with }),
+        any::<bool>().prop_map(|yes| TrustCommand::AnswerPairing { yes }),
+        any::<Option<u8>>().prop_map(|choice| TrustCommand::PickPairing { choice }),
+        Just(TrustCommand::EndPairing),
+        device_id().prop_map(|device| TrustCommand::Unpair { device }),
+        device().prop_map(|card| TrustCommand::Rename {
+            device: card.id,
+            name: card.name
+        }),
+        (device_id(), auto_accept()).prop_map(|(device, auto_accept)| {
+            TrustCommand::SetAutoAccept {
+                device,
+                auto_accept,
+            }
+        }),
+    ]
+}
+
+fn auto_accept() -> impl Strategy<Value = AutoAccept> {
+    any::<Option<u64>>().prop_map(|files| AutoAccept { files })
+}
+
+fn pairing_step() -> impl Strategy<Value = PairingStep> {
+    let reason = prop_oneof![
+        Just(PairingEnd::Mismatch),
+        Just(PairingEnd::Stopped),
+        code().prop_map(|code| PairingEnd::Failed { code }),
+    ];
+    prop_oneof![
+        Just(PairingStep::Connecting),
+        Just(PairingStep::Waiting),
+        Just(PairingStep::Asked),
+        any::<[u8; 4]>().prop_map(|symbols| PairingStep::Shows { symbols }),
+        any::<[[u8; 4]; 3]>().prop_map(|choices| PairingStep::Picks { choices }),
+        Just(PairingStep::Done),
+        reason.prop_map(|reason| PairingStep::Ended { reason }),
+    ]
+}
+
+pub(crate) fn trust() -> impl Strategy<Value = Trust> {
+    let pairing = option::of((device_view(), pairing_step()));
+    (vec(paired_view(), 0..3), pairing).prop_map(|(paired, pairing)| Trust {
+        paired,
+        pairing: pairing.map(|(device, step)| PairingView { device, step }),
+    })
+}
+
+fn paired_view() -> impl Strategy<Value = PairedView> {
+    (device_view(), any::<(u64, u64)>(), auto_accept()).prop_map(
+        |(device, (since, last_seen), auto_accept)| PairedView {
+            device,
+            since,
+            last_seen,
+            auto_accept,
+        },
+    )
 }
 
 fn device_view() -> impl Strategy<Value = DeviceView> {
@@ -495,6 +577,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         item_view().prop_map(|item| Event::ItemReceived { item }),
         transfer_view().prop_map(|transfer| Event::TransferEnded { transfer }),
         device_view().prop_map(|device| Event::Unverified { device }),
+        device_view().prop_map(|device| Event::PairingAsked { device }),
+        Just(Event::PairingAnswered),
     ]
 }
 

@@ -155,13 +155,54 @@ fn unknown_types_of_messages_are_read_as_unknown() {
 
 #[test]
 fn an_unknown_room_is_read_as_unknown() {
-    let join = r#"{"type":"join","room":{"kind":"later","code":"1234"}}"#;
-    assert_eq!(
-        ClientMessage::decode(join),
-        Ok(ClientMessage::Join {
-            room: Room::Unknown
-        })
-    );
+    for kind in [
+        "later",
+        "__proto__",
+        "constructor",
+        "",
+        "203.0.113.7",
+        "Code",
+        "NEARBY",
+    ] {
+        let join = format!(r#"{{"type":"join","room":{{"kind":"{kind}","code":"1234"}}}}"#);
+        assert_eq!(
+            ClientMessage::decode(&join),
+            Ok(ClientMessage::Join {
+                room: Room::Unknown,
+                device: None,
+            })
+        );
+    }
+}
+
+#[test]
+fn a_known_room_that_is_broken_is_no_unknown_room() {
+    for room in [
+        r#"{"kind":"code"}"#,
+        r#"{"kind":"code","nameplate":null}"#,
+        r#"{"kind":"code","nameplate":1234}"#,
+        r#"{"kind":"code","nameplate":""}"#,
+        r#"{"kind":"code","nameplate":"7k3m"}"#,
+        r#"{"kind":"code","nameplate":"7K3O"}"#,
+        r#"{"kind":"code","nameplate":"__proto__"}"#,
+        r#"{"kind":"code","nameplate":"203.0.113.7"}"#,
+        r#"{"kind":"code","nameplate":"7K3M","nameplate":"7K3M"}"#,
+        r#"{"kind":"group"}"#,
+        r#"{"kind":"group","name":""}"#,
+        r#"{"kind":"group","name":"7K3M"}"#,
+        r#"{"kind":"group","name":"f0rtyb1t"}"#,
+        r#"{"kind":"group","name":"__proto__"}"#,
+        r#"{"kind":"pair"}"#,
+        r#"{"kind":"pair","tag":""}"#,
+        r#"{"kind":"pair","tag":"7K3M"}"#,
+        r#"{"kind":"pair","tag":"ORQWOLLPMYWWCLLQMFUXELJRG4"}"#,
+        r#"{"kind":"pair","tag":["orqwollpmywwcllqmfuxeljrg4"]}"#,
+    ] {
+        let join = format!(r#"{{"type":"join","room":{room}}}"#);
+        assert!(ClientMessage::decode(&join).is_err(), "{join}");
+        let left = format!(r#"{{"type":"joined","room":{room},"peers":[]}}"#);
+        assert!(ServerMessage::decode(&left).is_err(), "{left}");
+    }
 }
 
 #[test]
@@ -233,6 +274,11 @@ fn a_known_kind_that_is_broken_is_no_unknown_kind() {
         r#"{"type":"join"}"#,
         r#"{"type":"join","room":"nearby"}"#,
         r#"{"type":"join","room":{}}"#,
+        r#"{"type":"join","room":{"kind":"nearby"},"device":{}}"#,
+        r#"{"type":"join","room":{"kind":"nearby"},"device":"Desk"}"#,
+        r#"{"type":"open"}"#,
+        r#"{"type":"open","room":{"kind":"code","nameplate":"7K3M"}}"#,
+        r#"{"type":"open","nameplate":"7k3m"}"#,
         r#"{"type":"update","device":null}"#,
         r#"{"type":"signal","to":"x","signal":{}}"#,
         "null",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tabferry_protocol::card::EndpointKind;
+use tabferry_protocol::id::PairTag;
 use tabferry_protocol::id::{ConnectionId, PeerId};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, Peer, Room, ServerMessage, Signal, SignalBody, SignalingCode,
@@ -91,13 +92,19 @@ impl TestServer {
         client
     }
 
-    /// A client behind the proxy, in its nearby room.
-    pub(crate) async fn joined_from(&self, address: &str, name: &str) -> Client {
+    /// A client behind the proxy that has said hello.
+    pub(crate) async fn greeted_from(&self, address: &str, name: &str) -> Client {
         let mut client = self
             .connect_with(&[("x-forwarded-for", address)])
             .await
             .unwrap();
         client.greet(name).await;
+        client
+    }
+
+    /// A client behind the proxy, in its nearby room.
+    pub(crate) async fn joined_from(&self, address: &str, name: &str) -> Client {
+        let mut client = self.greeted_from(address, name).await;
         client.join().await;
         client
     }
@@ -144,6 +151,7 @@ pub(crate) fn trust_loopback(config: &mut Config) {
 pub(crate) struct Client<S = TcpStream> {
     pub(crate) socket: WebSocketStream<S>,
     pub(crate) id: Option<PeerId>,
+    pub(crate) name: String,
 }
 
 pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
@@ -154,7 +162,7 @@ pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     let (socket, _) = timeout(PATIENCE, tokio_tungstenite::client_async(request, stream))
         .await
         .unwrap()?;
-    Ok(Client { socket, id: None })
+    Ok(Client::new(socket))
 }
 
 pub(crate) fn request(headers: &[(&'static str, &str)]) -> Request {
@@ -167,21 +175,61 @@ pub(crate) fn request(headers: &[(&'static str, &str)]) -> Request {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) fn new(socket: WebSocketStream<S>) -> Self {
+        Self {
+            socket,
+            id: None,
+            name: String::new(),
+        }
+    }
+
+    /// Says hello, and remembers under which name to join rooms.
     pub(crate) async fn greet(&mut self, name: &str) {
-        self.send(&hello(name, &[1])).await;
+        self.name = name.to_owned();
+        self.send(&hello(&[1])).await;
         match self.next().await {
             ServerMessage::Welcome(welcome) => self.id = Some(welcome.peer),
             other => panic!("welcome expected, {other:?} received"),
         }
     }
 
-    /// Joins the nearby room; returns who is there.
+    /// Joins the nearby room under the name that it said; returns who is there.
     pub(crate) async fn join(&mut self) -> Vec<Peer> {
-        self.send(&join()).await;
+        self.enter(Room::Nearby).await
+    }
+
+    /// Joins a room, with a card if it shows cards; returns who is there.
+    pub(crate) async fn enter(&mut self, room: Room) -> Vec<Peer> {
+        self.send(&self.entering(room)).await;
+        self.expect_joined(room).await
+    }
+
+    pub(crate) fn entering(&self, room: Room) -> ClientMessage {
+        let device = room.shows_cards().then(|| card(&self.name));
+        ClientMessage::Join { room, device }
+    }
+
+    /// Opens a code.
+    pub(crate) async fn open(&mut self, room: Room) {
+        self.send(&opening(room)).await;
+        assert_eq!(self.expect_joined(room).await, []);
+    }
+
+    async fn expect_joined(&mut self, expected: Room) -> Vec<Peer> {
         match self.next().await {
-            ServerMessage::Joined { peers, .. } => peers,
+            ServerMessage::Joined { room, peers } if room == expected => peers,
             other => panic!("joined expected, {other:?} received"),
         }
+    }
+
+    /// What is said next is that a join or open was refused.
+    pub(crate) async fn expect_refused(&mut self, code: SignalingCode, room: Room) {
+        let refused = ServerMessage::Error {
+            code,
+            to: None,
+            room: Some(room),
+        };
+        assert_eq!(self.next().await, refused);
     }
 
     pub(crate) async fn send(&mut self, message: &ClientMessage) {
@@ -236,10 +284,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 }
 
-pub(crate) fn hello(name: &str, versions: &[u16]) -> ClientMessage {
+pub(crate) fn hello(versions: &[u16]) -> ClientMessage {
     ClientMessage::Hello(ClientHello {
         versions: Versions::try_from(versions.to_vec()).unwrap(),
-        device: card(name),
         endpoint: EndpointKind::Browser,
         capabilities: Vec::new(),
     })
@@ -252,8 +299,36 @@ pub(crate) fn card(name: &str) -> tabferry_protocol::card::DeviceCard {
     .unwrap()
 }
 
-pub(crate) fn join() -> ClientMessage {
-    ClientMessage::Join { room: Room::Nearby }
+pub(crate) fn join(name: &str) -> ClientMessage {
+    ClientMessage::Join {
+        room: Room::Nearby,
+        device: Some(card(name)),
+    }
+}
+
+pub(crate) fn code(nameplate: &str) -> Room {
+    Room::Code {
+        nameplate: nameplate.parse().unwrap(),
+    }
+}
+
+pub(crate) fn group(name: &str) -> Room {
+    Room::Group {
+        name: name.parse().unwrap(),
+    }
+}
+
+pub(crate) fn pair(n: u8) -> Room {
+    Room::Pair {
+        tag: PairTag::from_bytes([n; 16]),
+    }
+}
+
+pub(crate) fn opening(room: Room) -> ClientMessage {
+    match room {
+        Room::Code { nameplate } => ClientMessage::Open { nameplate },
+        other => panic!("{other:?} can't be opened"),
+    }
 }
 
 pub(crate) fn offer(sdp: impl Into<String>) -> Signal {

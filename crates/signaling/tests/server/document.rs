@@ -41,7 +41,8 @@ fn every_kind_of_message_has_a_true_example() {
     let client = check("Messages of a client", |text| {
         ClientMessage::decode(text).unwrap().encode()
     });
-    assert_eq!(client, set(["hello", "join", "leave", "signal", "update"]));
+    let kinds = ["hello", "join", "open", "leave", "signal", "update"];
+    assert_eq!(client, set(kinds));
     let server = check("Messages of the server", |text| {
         ServerMessage::decode(text).unwrap().encode()
     });
@@ -51,10 +52,21 @@ fn every_kind_of_message_has_a_true_example() {
         "peer-joined",
         "peer-updated",
         "peer-left",
+        "room-closed",
         "signal",
         "error",
     ];
     assert_eq!(server, set(kinds));
+}
+
+#[test]
+fn every_error_code_is_in_the_table() {
+    let words = include_str!("../../../protocol/tests/golden/words/signaling-code.json");
+    let words: Vec<String> = serde_json::from_str(words).unwrap();
+    for word in words.iter().filter(|word| *word != "unknown") {
+        let row = format!("\n| `{word}` |");
+        assert!(DOCUMENT.contains(&row), "{row}");
+    }
 }
 
 #[test]

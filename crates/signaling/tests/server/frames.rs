@@ -7,13 +7,13 @@ use tabferry_protocol::signaling::{ServerMessage, SignalingCode};
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{TestServer, hello, join, signal_to};
+use crate::client::{TestServer, card, hello, join, signal_to};
 
 #[tokio::test]
 async fn no_common_version_is_said_then_closed() {
     let server = TestServer::start();
     let mut client = server.connect().await;
-    client.send(&hello("Desk", &[2, 65535])).await;
+    client.send(&hello(&[2, 65535])).await;
     client.expect_error(SignalingCode::Incompatible).await;
     assert_eq!(client.closed().await, (1008, "incompatible".to_owned()));
 }
@@ -25,12 +25,50 @@ async fn unknown_kinds_are_unsupported_and_the_socket_goes_on() {
     for text in [
         r#"{"type":"relay"}"#,
         r#"{"type":"join","room":{"kind":"__proto__"}}"#,
-        r#"{"type":"join","room":{"kind":"code","code":"ABCD"}}"#,
+        r#"{"type":"join","room":{"kind":""}}"#,
+        r#"{"type":"join","room":{"kind":"203.0.113.7"}}"#,
+        r#"{"type":"join","room":{"kind":"Nearby"}}"#,
+        r#"{"type":"join","room":{"kind":"later","code":"ABCD"}}"#,
     ] {
         client.send_raw(Message::text(text)).await;
         client.expect_error(SignalingCode::Unsupported).await;
     }
     assert_eq!(client.join().await, []);
+}
+
+#[tokio::test]
+async fn names_that_no_room_has_lead_nowhere() {
+    let server = TestServer::start();
+    let device = serde_json::to_string(&card("Desk")).unwrap();
+    for (kind, field) in [("code", "nameplate"), ("group", "name"), ("pair", "tag")] {
+        let mut client = server.greeted("Desk").await;
+        for name in [
+            r#""__proto__""#,
+            r#""""#,
+            r#""203.0.113.7""#,
+            r#""7k3m""#,
+            r#""f0rtyb1t""#,
+            r#""MRSXM2LDMUWW6ZRNM5XWYZDFNY""#,
+            r#"" 7K3M""#,
+            r#""7K3U""#,
+            "7",
+            "null",
+            r#"{"7K3M":1}"#,
+        ] {
+            let room = format!(r#"{{"kind":"{kind}","{field}":{name}}}"#);
+            let text = format!(r#"{{"type":"join","room":{room},"device":{device}}}"#);
+            client.send_raw(Message::text(text)).await;
+            client.expect_error(SignalingCode::InvalidMessage).await;
+        }
+        // The name of another kind is none of this one.
+        let text = format!(r#"{{"type":"join","room":{{"kind":"{kind}","id":"7K3M"}}}}"#);
+        client.send_raw(Message::text(text)).await;
+        client.expect_error(SignalingCode::InvalidMessage).await;
+    }
+    for kind in ["nearby", "code", "group", "pair"] {
+        let metric = format!("tabferry_signaling_rooms{{kind=\"{kind}\"}}");
+        assert_eq!(server.metric(&metric).await, 0);
+    }
 }
 
 #[tokio::test]
@@ -51,7 +89,7 @@ async fn garbage_is_answered_and_after_too_much_of_it_closed() {
         Message::text("[".repeat(SIGNALING_MESSAGE_BYTES)),
         Message::text(long_sdp),
         Message::binary(&b"\x00\xff"[..]),
-        Message::binary(join().encode().into_bytes()),
+        Message::binary(join("Desk").encode().into_bytes()),
         Message::text("null"),
         Message::text("\u{0}"),
         Message::text("1e999"),
@@ -74,10 +112,10 @@ async fn garbage_is_answered_and_after_too_much_of_it_closed() {
 async fn messages_out_of_order_are_refused() {
     let server = TestServer::start();
     let mut client = server.connect().await;
-    client.send(&join()).await;
+    client.send(&join("Desk")).await;
     client.expect_error(SignalingCode::OutOfOrder).await;
     client.greet("Desk").await;
-    client.send(&hello("Desk", &[1])).await;
+    client.send(&hello(&[1])).await;
     client.expect_error(SignalingCode::OutOfOrder).await;
 }
 
@@ -85,7 +123,8 @@ async fn messages_out_of_order_are_refused() {
 async fn the_longest_message_passes_and_a_longer_one_closes() {
     let server = TestServer::start();
     let mut client = server.greeted("Desk").await;
-    let mut longest = r#"{"type":"join","room":{"kind":"nearby"},"padding":""#.to_owned();
+    let join = join("Desk").encode();
+    let mut longest = format!(r#"{},"padding":""#, join.strip_suffix('}').unwrap());
     let padding = SIGNALING_MESSAGE_BYTES - longest.len() - 2;
     write!(longest, "{:x>padding$}\"}}", "").unwrap();
     assert_eq!(longest.len(), SIGNALING_MESSAGE_BYTES);

@@ -1,8 +1,9 @@
 //! What is answered over plain HTTP, and who may open a WebSocket.
 
+use tabferry_protocol::id::PairTag;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::client::TestServer;
+use crate::client::{TestServer, code, pair};
 
 #[tokio::test]
 async fn health_names_service_version_and_protocol_to_any_page() {
@@ -31,6 +32,8 @@ async fn health_names_service_version_and_protocol_to_any_page() {
 async fn metrics_count_and_name_nobody() {
     let server = TestServer::start();
     let mut client = server.joined("Unmistakable").await;
+    client.open(code("7K3M")).await;
+    client.enter(pair(7)).await;
     client.expect_silence().await;
     let text = server
         .http("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -41,9 +44,12 @@ async fn metrics_count_and_name_nobody() {
     );
     for line in [
         "tabferry_signaling_peers 1",
-        "tabferry_signaling_rooms 1",
+        "tabferry_signaling_rooms{kind=\"nearby\"} 1",
+        "tabferry_signaling_rooms{kind=\"code\"} 1",
+        "tabferry_signaling_rooms{kind=\"group\"} 0",
+        "tabferry_signaling_rooms{kind=\"pair\"} 1",
         "tabferry_signaling_connections_total 1",
-        "tabferry_signaling_messages_total 3",
+        "tabferry_signaling_messages_total 5",
         "tabferry_signaling_errors_total{code=\"unsupported\"} 1",
         "# EOF",
     ] {
@@ -53,7 +59,8 @@ async fn metrics_count_and_name_nobody() {
         );
     }
     let id = client.id.unwrap().to_string();
-    for secret in ["Unmistakable", "127.0.0.1", id.as_str()] {
+    let tag = PairTag::from_bytes([7; 16]).to_string();
+    for secret in ["Unmistakable", "127.0.0.1", &id, "7K3M", &tag] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }

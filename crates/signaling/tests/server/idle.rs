@@ -32,9 +32,9 @@ async fn idle_client(server: std::net::SocketAddr, number: usize) -> Client {
     let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
         .await
         .unwrap();
-    let mut client = Client { socket, id: None };
+    let mut client = Client::new(socket);
     client.greet("Idle").await;
-    client.send(&crate::client::join()).await;
+    client.send(&crate::client::join("Idle")).await;
     client
 }
 

@@ -139,6 +139,7 @@ async fn a_flood_of_messages_is_refused_then_closed_and_the_room_hears_little() 
         let expected = ServerMessage::Error {
             code: SignalingCode::RateLimited,
             to: victim.id,
+            room: None,
         };
         assert_eq!(refused, expected);
     }
@@ -177,11 +178,11 @@ async fn the_33rd_device_of_a_room_is_told_that_it_is_full() {
         members.push(server.joined("Member").await);
     }
     let mut late = server.greeted("Late").await;
-    late.send(&join()).await;
+    late.send(&join("Late")).await;
     late.expect_error(SignalingCode::RoomFull).await;
     members.pop();
     eventually(true, async || {
-        late.send(&join()).await;
+        late.send(&join("Late")).await;
         matches!(late.next().await, ServerMessage::Joined { .. })
     })
     .await;
@@ -192,7 +193,7 @@ async fn who_does_not_say_hello_is_closed() {
     let server = TestServer::with(|config| config.limits.handshake = Duration::from_secs(1));
     let mut silent = server.connect().await;
     let mut busy = server.connect().await;
-    busy.send(&join()).await;
+    busy.send(&join("Busy")).await;
     busy.expect_error(SignalingCode::OutOfOrder).await;
     let expected = (1008, "hello-timeout".to_owned());
     assert_eq!(silent.closed().await, expected);
@@ -300,6 +301,7 @@ async fn fill(sender: &mut Client, id: PeerId) -> usize {
             ServerMessage::Error {
                 code: SignalingCode::Busy,
                 to,
+                ..
             } => {
                 assert_eq!(to, Some(id));
                 refused += 1;
@@ -389,7 +391,7 @@ async fn who_misses_news_of_its_room_is_cut_and_told_so_when_it_reads_on() {
     fill(&mut sender, id).await;
     let mut visitor = server.greeted("Visitor").await;
     for _ in 0..5 {
-        visitor.send(&join()).await;
+        visitor.send(&join("Visitor")).await;
         visitor
             .send(&ClientMessage::Leave { room: Room::Nearby })
             .await;
@@ -440,7 +442,7 @@ async fn a_burst_cuts_nobody_who_reads() {
 async fn a_bad_version_of_hello_does_not_wait_for_the_timeout() {
     let server = TestServer::start();
     let mut client = server.connect().await;
-    client.send(&hello("Desk", &[99])).await;
+    client.send(&hello(&[99])).await;
     let began = Instant::now();
     client.expect_error(SignalingCode::Incompatible).await;
     client.closed().await;

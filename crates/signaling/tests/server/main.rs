@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod codes;
 mod document;
 mod frames;
 mod http;
@@ -15,5 +16,6 @@ mod limits;
 mod meeting;
 mod process;
 mod proxy;
+mod rooms;
 mod stopping;
 mod tls;

@@ -1,9 +1,13 @@
 //! Peers of one room see each other and reach each other; peers of different rooms never do.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::signaling::{ClientMessage, IceServer, Room, ServerMessage, SignalingCode};
 
-use crate::client::{ELSEWHERE, HOME, TestServer, card, eventually, hello, offer, signal_to};
+use crate::client::{
+    ELSEWHERE, HOME, PATIENCE, TestServer, card, eventually, hello, offer, signal_to,
+};
 
 #[tokio::test]
 async fn welcome_says_who_and_where_one_is() {
@@ -15,12 +19,15 @@ async fn welcome_says_who_and_where_one_is() {
     let announced = server_entry.clone();
     let server = TestServer::with(|config| config.ice_servers.push(announced));
     let mut client = server.connect().await;
-    client.send(&hello("Desk", &[1])).await;
+    client.send(&hello(&[1])).await;
     let ServerMessage::Welcome(welcome) = client.next().await else {
         panic!("no welcome");
     };
     assert_eq!(welcome.version, 1);
     assert_eq!(welcome.address, "127.0.0.1");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let late = now.as_secs() - welcome.time;
+    assert!(late <= PATIENCE.as_secs(), "{late} s");
     assert_eq!(welcome.ice_servers, [server_entry]);
     let other = server.greeted("Phone").await;
     assert_ne!(Some(welcome.peer), other.id);
@@ -33,21 +40,21 @@ async fn peers_see_each_other_come_change_and_go() {
     let mut phone = server.greeted("Phone").await;
     let present = phone.join().await;
     assert_eq!(present.len(), 1);
-    assert_eq!(present[0].device.name.as_str(), "Desk");
+    assert_eq!(present[0].device, Some(card("Desk")));
     assert_eq!(Some(present[0].id), desk.id);
 
     let ServerMessage::PeerJoined { room, peer } = desk.next().await else {
         panic!("the newcomer was not announced");
     };
     assert_eq!((room, Some(peer.id)), (Room::Nearby, phone.id));
-    assert_eq!(peer.device.name.as_str(), "Phone");
+    assert_eq!(peer.device, Some(card("Phone")));
 
     let device = card("New phone");
     phone.send(&ClientMessage::Update { device }).await;
     let ServerMessage::PeerUpdated { peer } = desk.next().await else {
         panic!("the new name was not announced");
     };
-    assert_eq!(peer.device.name.as_str(), "New phone");
+    assert_eq!(peer.device, Some(card("New phone")));
 
     let left = ServerMessage::PeerLeft {
         room: Room::Nearby,
@@ -64,7 +71,12 @@ async fn peers_see_each_other_come_change_and_go() {
 
     drop(desk);
     eventually(0, async || server.metric("tabferry_signaling_peers").await).await;
-    assert_eq!(server.metric("tabferry_signaling_rooms").await, 0);
+    assert_eq!(
+        server
+            .metric("tabferry_signaling_rooms{kind=\"nearby\"}")
+            .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -92,6 +104,7 @@ async fn who_is_elsewhere_is_neither_seen_nor_reached() {
         let expected = ServerMessage::Error {
             code: SignalingCode::PeerNotFound,
             to: id,
+            room: None,
         };
         assert_eq!(stranger.next().await, expected);
     }

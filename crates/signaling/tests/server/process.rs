@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use tabferry_protocol::id::PairTag;
+use tabferry_protocol::signaling::SignalingCode;
 use tokio::net::TcpStream;
 
-use crate::client::{PATIENCE, handshake};
+use crate::client::{PATIENCE, code, group, handshake, opening, pair};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tabferry-signaling");
 
@@ -103,7 +105,7 @@ async fn signals_close_every_client_and_end_the_program_well() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn addresses_are_logged_only_on_request() {
+async fn addresses_are_logged_only_on_request_and_names_never() {
     for (arguments, shown) in [
         (&["--log-json"][..], false),
         (&[][..], false),
@@ -115,13 +117,23 @@ async fn addresses_are_logged_only_on_request() {
         let headers = [("x-forwarded-for", "203.0.113.77")];
         let mut client = handshake(stream, &headers).await.unwrap();
         client.greet("Unmistakable").await;
+        client.open(code("7K3M")).await;
+        client.send(&opening(code("7K3M"))).await;
+        client
+            .expect_refused(SignalingCode::Taken, code("7K3M"))
+            .await;
+        client.enter(group("F0RTYB1T")).await;
+        client.enter(pair(7)).await;
         server.signal("TERM");
         client.closed().await;
         server.wait();
         let log = server.log();
         assert!(log.contains("disconnected"), "{log}");
         assert_eq!(log.contains("203.0.113.77"), shown, "{log}");
-        assert!(!log.contains("Unmistakable"), "{log}");
+        let tag = PairTag::from_bytes([7; 16]).to_string();
+        for secret in ["Unmistakable", "7K3M", "F0RTYB1T", &tag] {
+            assert!(!log.contains(secret), "{log}");
+        }
         if arguments.contains(&"--log-json") {
             for line in log.lines() {
                 serde_json::from_str::<serde_json::Value>(line).unwrap();

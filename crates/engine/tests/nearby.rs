@@ -1,0 +1,111 @@
+//! What the server says of the nearby room, and who is shown for it.
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
+
+use tabferry_engine::{Engine, Input, Kept, Output, Time};
+use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
+use tabferry_protocol::host::{Command, Settings};
+use tabferry_protocol::id::{DeviceId, PeerId};
+use tabferry_protocol::identity::DeviceKey;
+use tabferry_protocol::signaling::{ClientMessage, Peer, Room, ServerMessage, Welcome};
+
+fn card(number: u8) -> DeviceCard {
+    DeviceCard {
+        id: DeviceId::from_bytes([number; 16]),
+        name: DeviceName::from_typed("Device").unwrap(),
+        kind: DeviceKind::Computer,
+    }
+}
+
+fn peer(number: u8, device: Option<DeviceCard>) -> Peer {
+    Peer {
+        id: PeerId::from_bytes([number; 16]),
+        device,
+        endpoint: EndpointKind::Browser,
+    }
+}
+
+fn handle(engine: &mut Engine, input: Input<'_>) -> Vec<Output> {
+    engine.handle(Time(0), input);
+    std::iter::from_fn(|| engine.poll()).collect()
+}
+
+fn hear(engine: &mut Engine, message: &ServerMessage) -> Vec<Output> {
+    handle(engine, Input::SignalingReceived(&message.encode()))
+}
+
+fn said(outputs: &[Output]) -> Vec<ClientMessage> {
+    let message = |output: &Output| match output {
+        Output::SendSignaling(text) => Some(ClientMessage::decode(text).unwrap()),
+        _ => None,
+    };
+    outputs.iter().filter_map(message).collect()
+}
+
+/// The devices that are shown, by their numbers.
+fn shown(engine: &Engine) -> Vec<DeviceId> {
+    let devices = engine.snapshot(Time(0)).devices;
+    devices.into_iter().map(|device| device.id).collect()
+}
+
+fn online() -> (Engine, Vec<ClientMessage>) {
+    let kept = Kept {
+        key: DeviceKey::from_seed(&[1; 32]),
+        paired: Vec::new(),
+    };
+    let mut engine = Engine::new(kept, [7; 32], Time(0), 0);
+    let settings = Settings {
+        name: card(1).name,
+        kind: card(1).kind,
+        endpoint: EndpointKind::Browser,
+        server: "ws://server".to_owned(),
+    };
+    handle(&mut engine, Input::Command(Command::Configure(settings)));
+    handle(&mut engine, Input::SignalingOpened);
+    let welcome = ServerMessage::Welcome(Welcome {
+        version: 1,
+        peer: PeerId::from_bytes([1; 16]),
+        address: "127.0.0.1".to_owned(),
+        time: 0,
+        ice_servers: Vec::new(),
+    });
+    let answer = hear(&mut engine, &welcome);
+    (engine, said(&answer))
+}
+
+#[test]
+fn the_nearby_room_is_joined_with_the_devices_card() {
+    let device = DeviceCard {
+        id: DeviceId::of(&DeviceKey::from_seed(&[1; 32]).public()),
+        ..card(1)
+    };
+    let join = ClientMessage::Join {
+        room: Room::Nearby,
+        device: Some(device),
+    };
+    assert_eq!(online().1, [join]);
+}
+
+#[test]
+fn peers_without_a_card_are_not_shown() {
+    let (mut engine, _) = online();
+    let room = Room::Nearby;
+    let peers = vec![peer(2, None), peer(3, Some(card(3)))];
+    hear(&mut engine, &ServerMessage::Joined { room, peers });
+    for peer in [peer(4, None), peer(5, Some(card(5)))] {
+        hear(&mut engine, &ServerMessage::PeerJoined { room, peer });
+    }
+    let peer = peer(3, None);
+    hear(&mut engine, &ServerMessage::PeerUpdated { peer });
+    assert_eq!(shown(&engine), [card(3).id, card(5).id]);
+}
+
+#[test]
+fn nobody_is_shown_of_a_room_that_was_closed() {
+    let (mut engine, _) = online();
+    let room = Room::Nearby;
+    let peers = vec![peer(2, Some(card(2))), peer(3, Some(card(3)))];
+    hear(&mut engine, &ServerMessage::Joined { room, peers });
+    assert_eq!(shown(&engine).len(), 2);
+    hear(&mut engine, &ServerMessage::RoomClosed { room });
+    assert_eq!(shown(&engine), []);
+}
