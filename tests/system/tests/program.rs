@@ -73,7 +73,8 @@ impl Program {
         loop {
             let mut line = String::new();
             assert!(self.output.read_line(&mut line).unwrap() > 0, "no {word}");
-            let (first, rest) = line.trim_end().split_once(' ').unwrap();
+            let line = line.trim_end();
+            let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
             if first == word {
                 return rest.to_owned();
             }
