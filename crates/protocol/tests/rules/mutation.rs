@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
+use tabferry_protocol::frame::ControlFrame;
 
 use crate::{check, strategies};
 
@@ -169,7 +170,8 @@ proptest! {
     #[test]
     fn confused_control_frames(frame in strategies::control_frame(), confusions in vec(confusion(), 1..4)) {
         let bytes = frame.encode();
-        if bytes[1..].starts_with(b"{") {
+        // The only body that is no JSON has mutations of its own.
+        if bytes.len() > 1 && !matches!(frame, ControlFrame::Handshake(_)) {
             let body = confuse(&bytes[1..], &confusions);
             check::control_frame(&[&bytes[..1], body.as_bytes()].concat());
         }
