@@ -130,7 +130,7 @@ impl Connection {
         let mut authentication = Authentication::of_answerer(id, out.answer_nonce());
         authentication.handle_remote_description(&sdp)?;
         let mut connection = Self::new(id, false, authentication, now, ice_servers, out);
-        connection.apply_offer(sdp, out)?;
+        connection.set_offer(sdp, out);
         Ok(connection)
     }
 
@@ -148,12 +148,17 @@ impl Connection {
             return Ok(());
         }
         self.authentication.handle_remote_description(&sdp)?;
+        self.set_offer(sdp, out);
+        Ok(())
+    }
+
+    /// Hands an offer that was looked at to the platform.
+    fn set_offer(&mut self, sdp: String, out: &mut Outbox) {
         out.push(Output::ApplyOffer {
             connection: self.key,
             sdp,
         });
         self.remote_is_described(out);
-        Ok(())
     }
 
     /// Takes an answer. Errors with [`Code::ConnectionLost`] if the peer was started anew, and otherwise if it is not to be

@@ -470,17 +470,7 @@ impl World {
     }
 
     pub(crate) fn certificate_refused(&mut self, id: u64) {
-        let Some(connection) = self.network.connections.get_mut(&id) else {
-            return;
-        };
-        if std::mem::replace(&mut connection.ended, true) {
-            return;
-        }
-        let (owner, key) = (connection.owner, connection.key);
-        if self.is_alive(owner) {
-            self.step(owner.node, Input::ConnectionUnverified { connection: key });
-        }
-        self.finish_close(id, true);
+        self.end_connection(id, |connection| Input::ConnectionUnverified { connection });
     }
 
     fn is_down(&self, id: u64, other: u64) -> bool {
@@ -791,6 +781,11 @@ impl World {
     }
 
     pub(crate) fn connection_ended(&mut self, id: u64) {
+        self.end_connection(id, |connection| Input::ConnectionEnded { connection });
+    }
+
+    /// An end is of no more use, and its engine is told why.
+    fn end_connection(&mut self, id: u64, why: fn(ConnectionKey) -> Input<'static>) {
         let Some(connection) = self.network.connections.get_mut(&id) else {
             return;
         };
@@ -799,7 +794,7 @@ impl World {
         }
         let (owner, key) = (connection.owner, connection.key);
         if self.is_alive(owner) {
-            self.step(owner.node, Input::ConnectionEnded { connection: key });
+            self.step(owner.node, why(key));
         }
         self.finish_close(id, true);
     }
