@@ -49,6 +49,7 @@ impl Engine {
                 self.items.retain(|known| known.id != item);
                 self.out.changed();
             }
+            Command::ShowInCrowd => {}
         }
     }
 
@@ -71,6 +72,7 @@ impl Engine {
                     known.auto_accept = auto_accept;
                 });
             }
+            TrustCommand::OpenCode | TrustCommand::EnterCode { .. } | TrustCommand::EndCode => {}
         }
     }
 
@@ -216,6 +218,7 @@ impl Engine {
                 id,
                 name,
                 kind: tabferry_protocol::card::DeviceKind::Other,
+                paired: false,
             }
         };
         let known = self.known.get(&id).cloned();

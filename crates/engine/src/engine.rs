@@ -234,6 +234,7 @@ impl Engine {
         Snapshot {
             device: self.card(),
             connection: self.signaling.view(),
+            visible: host::Visible::Everyone,
             devices: self.devices(),
             incoming: pending.into_iter().filter_map(Transfer::proposal).collect(),
             transfers: others
@@ -250,6 +251,8 @@ impl Engine {
         host::Trust {
             paired: self.trust.views(),
             pairing: self.pairings.view(),
+            code: None,
+            groups: Vec::new(),
         }
     }
 }

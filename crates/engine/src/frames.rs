@@ -251,7 +251,10 @@ impl Engine {
                 item: item.into(),
             };
             self.items.push_back(item.clone());
-            self.out.event(Event::ItemReceived { item });
+            self.out.event(Event::ItemReceived {
+                item,
+                unasked: false,
+            });
             self.send_frame(
                 key,
                 &ControlFrame::EntryStored(EntryStored {

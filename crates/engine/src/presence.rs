@@ -104,5 +104,6 @@ pub(crate) fn view(peer: &Peer) -> DeviceView {
         id: peer.device.id,
         name: peer.device.name.clone(),
         kind: peer.device.kind,
+        paired: false,
     }
 }

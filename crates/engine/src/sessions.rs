@@ -636,6 +636,7 @@ impl Engine {
             id: verified.card.id,
             name: verified.card.name,
             kind: verified.card.kind,
+            paired: false,
         };
         session.device = self.trust.shown(session.device.clone());
         session.verified = Some((verified.peer, verified.transcript));

@@ -89,8 +89,9 @@ impl Trust {
         bytes: u64,
         files: u32,
     ) -> bool {
-        let Some(AutoAccept { files: Some(most) }) =
-            self.paired.get(&device).map(|known| known.auto_accept)
+        let Some(AutoAccept {
+            files: Some(most), ..
+        }) = self.paired.get(&device).map(|known| known.auto_accept)
         else {
             return false;
         };
@@ -120,7 +121,9 @@ impl Trust {
 
     /// What a device is shown as: under the name that it has here, if it is paired.
     pub(crate) fn shown(&self, mut device: DeviceView) -> DeviceView {
-        if let Some(known) = self.paired.get(&device.id) {
+        let known = self.paired.get(&device.id);
+        device.paired = known.is_some();
+        if let Some(known) = known {
             device.name = known.name.clone();
         }
         device
@@ -142,6 +145,7 @@ fn view(known: &PairedDevice) -> PairedView {
             id: known.id(),
             name: known.name.clone(),
             kind: known.kind,
+            paired: true,
         },
         since: known.since,
         last_seen: known.last_seen,

@@ -12,7 +12,7 @@ use tabferry_protocol::frame::{
     EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
-use tabferry_protocol::host::{Command, Event, PlainItem, Settings, TransferState};
+use tabferry_protocol::host::{Command, Event, PlainItem, Settings, TransferState, Visibility};
 use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::manifest::{Entry, Item};
@@ -151,6 +151,8 @@ impl Scene {
             kind: card(OWN).kind,
             endpoint: EndpointKind::Browser,
             server: "ws://server".to_owned(),
+            visibility: Visibility::Everyone,
+            groups: Vec::new(),
         };
         scene.handle(Input::Command(Command::Configure(settings)));
         scene.handle(Input::SignalingOpened);

@@ -3,7 +3,7 @@
 
 use tabferry_engine::{Engine, Input, Kept, Output, Time};
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
-use tabferry_protocol::host::{Command, Settings};
+use tabferry_protocol::host::{Command, Settings, Visibility};
 use tabferry_protocol::id::{DeviceId, PeerId};
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::signaling::{ClientMessage, Peer, Room, ServerMessage, Welcome};
@@ -58,6 +58,8 @@ fn online() -> (Engine, Vec<ClientMessage>) {
         kind: card(1).kind,
         endpoint: EndpointKind::Browser,
         server: "ws://server".to_owned(),
+        visibility: Visibility::Everyone,
+        groups: Vec::new(),
     };
     handle(&mut engine, Input::Command(Command::Configure(settings)));
     handle(&mut engine, Input::SignalingOpened);

@@ -86,7 +86,10 @@ impl World {
 
     fn allow_files(&mut self, node: usize, from: usize, files: Option<u64>) {
         let device = self.nodes[from].device;
-        let auto_accept = AutoAccept { files };
+        let auto_accept = AutoAccept {
+            files,
+            ..AutoAccept::default()
+        };
         self.decide(
             node,
             TrustCommand::SetAutoAccept {

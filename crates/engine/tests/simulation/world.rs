@@ -11,7 +11,7 @@ use tabferry_engine::{
 };
 use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
-use tabferry_protocol::host::{ConnectionView, SignalingProblem, Snapshot, SourceFile};
+use tabferry_protocol::host::{ConnectionView, SignalingProblem, Snapshot, SourceFile, Visible};
 use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::paired::PairedDevice;
@@ -695,6 +695,7 @@ impl Node {
             snapshot: Snapshot {
                 device: None,
                 connection: ConnectionView::Connecting,
+                visible: Visible::Everyone,
                 devices: Vec::new(),
                 incoming: Vec::new(),
                 transfers: Vec::new(),
