@@ -5,6 +5,7 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tabferry_ext::chrome::tabs::{self, Tab};
 use tabferry_ext::chrome::{downloads, i18n, runtime};
 use tabferry_ext::model::announcement::announcements;
@@ -79,7 +80,8 @@ struct Shown {
 #[derive(Deserialize)]
 struct Trust {
     paired: Vec<Paired>,
-    pairing: Option<Pairing>,
+    pairing: Option<IgnoredAny>,
+    code: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -91,10 +93,6 @@ struct Paired {
 struct Id {
     id: DeviceId,
 }
-
-/// That there is one.
-#[derive(Deserialize)]
-struct Pairing {}
 
 struct Popup {
     engine: Rc<Engine<Shown>>,
@@ -183,6 +181,8 @@ impl Popup {
         let trust = &shown.trust;
         self.state.borrow_mut().paired = trust.paired.iter().map(|it| it.device.id).collect();
         show(&by_id("pairing"), trust.pairing.is_some());
+        show(&by_id("code"), trust.code.is_some());
+        show(&by_id("with-code"), trust.code.is_none());
     }
 
     fn show_lost(&self) {
