@@ -1,5 +1,6 @@
 //! A connection with a code, step by step: what the person at this device reads, shows, types and can do.
 
+use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{CodeEnd, CodeStep};
 use tabferry_protocol::limits::{CODE_GUESTS, CODE_LIFE_MS};
 use tabferry_protocol::secret_code::{CodeText, SecretCode};
@@ -81,7 +82,7 @@ impl CodeModel {
         let explanation = match step {
             Some(CodeStep::Ended {
                 reason: CodeEnd::Failed { code },
-            }) => words(code_key(*code), &[]),
+            }) => words(failure_key(*code), &[]),
             _ => words(&[key, "_explanation"].concat(), named.or(of).as_slice()),
         };
         let button = |key: &str, click| (words(key, &[]), click);
@@ -115,6 +116,17 @@ impl CodeModel {
                 }
             },
         }
+    }
+}
+
+/// Message for why there is no connection; what is said of transfers ends with advice that is none here.
+fn failure_key(code: Code) -> &'static str {
+    match code {
+        Code::Busy => "with_code_busy",
+        Code::ConnectionLost | Code::NoAnswer | Code::PeerGone | Code::Unreachable => {
+            "with_code_unreachable"
+        }
+        code => code_key(code),
     }
 }
 
@@ -165,8 +177,6 @@ fn link(server: &str, code: &CodeText) -> Option<CodeText> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use tabferry_protocol::code::Code;
-
     use super::*;
     use crate::model::tests::{device, english};
 
@@ -190,8 +200,12 @@ mod tests {
             CodeEnd::Wrong,
             CodeEnd::Expired,
             CodeEnd::Guessed,
+            CodeEnd::Failed { code: Code::Busy },
             CodeEnd::Failed {
                 code: Code::Unreachable,
+            },
+            CodeEnd::Failed {
+                code: Code::Unverified,
             },
         ];
         let mut steps = vec![
