@@ -276,13 +276,17 @@ mod tests {
         });
         let mut take = |at| trust.take_item(Time(at), device, &link());
         let mut taken = 0;
-        for minute in 0..20 {
+        for (minute, most) in
+            (0..20).zip((UNASKED_ITEMS_PER_MINUTE..).step_by(UNASKED_ITEMS_PER_MINUTE))
+        {
             for second in 0..10 {
                 taken += usize::from(take(minute * MINUTE_MS + second * 1000));
             }
-            let most =
-                (UNASKED_ITEMS_PER_MINUTE * (minute as usize + 1)).min(UNASKED_ITEMS_PER_HOUR);
-            assert_eq!(taken, most, "after minute {minute}");
+            assert_eq!(
+                taken,
+                most.min(UNASKED_ITEMS_PER_HOUR),
+                "after minute {minute}"
+            );
         }
         assert!(!take(HOUR_MS - 1));
         assert!(take(HOUR_MS), "the first one is an hour old");
