@@ -1,11 +1,15 @@
 //! Devices that meet by a code, by being paired or in a group: who sees whom, what a code is good for, and for how long.
 
+use evil::{Evil, Variant};
 use tabferry_engine::Input;
 use tabferry_protocol::code::Code;
+use tabferry_protocol::frame::{CodeProof, ControlFrame};
 use tabferry_protocol::host::{
     CodeEnd, CodeStep, Command, GroupState, TransferState, TrustCommand, Visibility, Visible,
 };
-use tabferry_protocol::limits::{CODE_GUESTS, CODE_LIFE_MS, ROOM_RETRY_MS};
+use tabferry_protocol::limits::{
+    CODE_GUESTS, CODE_LIFE_MS, CODE_PROOF_MESSAGE_BYTES, ROOM_RETRY_MS,
+};
 use tabferry_protocol::secret_code::{CodeText, GroupCode};
 use tabferry_protocol::signaling::{Room, ServerMessage};
 
@@ -257,6 +261,52 @@ fn ten_thousand_wrong_guesses_open_nothing() {
     }
     assert!(!world.is_paired(0, 1) && !world.is_paired(1, 0));
     world.connect_by_code(0, 1);
+}
+
+#[test]
+fn a_malicious_server_pairs_nobody_by_a_code() {
+    let attacks = [
+        Variant::Middle,
+        Variant::MiddleWithOwnKey,
+        Variant::SwapBoth,
+        Variant::SwapOffer,
+        Variant::SwapAnswer,
+        Variant::Append,
+        Variant::Sha1,
+        Variant::Nonce,
+    ];
+    for (variant, seed) in attacks
+        .iter()
+        .flat_map(|variant| (0..50).map(move |seed| (*variant, seed)))
+    {
+        let mut world = hidden(2);
+        world.random = Random::new(seed);
+        world.evil = Some(Evil::new(variant, seed));
+        let code = world.open_code(0);
+        let step = world.enter_code(1, &code);
+        assert!(
+            matches!(step, CodeStep::Ended { .. }),
+            "{variant} {seed}: {step:?}"
+        );
+        world.run_for(60_000);
+        assert!(
+            !world.is_paired(0, 1) && !world.is_paired(1, 0),
+            "{variant} {seed}"
+        );
+        assert!(
+            world.nodes.iter().all(|node| node.paired.is_empty()),
+            "{variant} {seed}"
+        );
+        // Who speaks for himself gets a guest's first message: a point, which says nothing without a guess.
+        let message = vec![0; CODE_PROOF_MESSAGE_BYTES];
+        let point = ControlFrame::CodeProof(CodeProof { message }).encode();
+        let most = if variant == Variant::MiddleWithOwnKey {
+            point.len() as u64
+        } else {
+            0
+        };
+        assert!(world.middle.read <= most, "{variant} {seed}");
+    }
 }
 
 #[test]
