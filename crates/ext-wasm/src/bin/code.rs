@@ -132,7 +132,8 @@ impl Page {
         step::clear_actions();
         let mut buttons = Vec::new();
         for (words, click) in &model.buttons {
-            let button = step::add_action(words, *click != CodeClick::End);
+            let button =
+                step::add_action(words, matches!(click, CodeClick::Again | CodeClick::Open));
             let (page, click) = (Rc::downgrade(self), *click);
             buttons.push(Listener::new(&button, "click", move |_| {
                 if let Some(page) = page.upgrade() {
@@ -154,7 +155,7 @@ impl Page {
         step::say(&words("problem_engine"), &advice, "bad");
     }
 
-    fn clicked(&self, click: CodeClick) {
+    fn clicked(self: &Rc<Self>, click: CodeClick) {
         match click {
             CodeClick::End => {
                 self.engine.decide(&TrustCommand::EndCode);
@@ -162,6 +163,10 @@ impl Page {
             }
             CodeClick::Again => self.engine.decide(&TrustCommand::EndCode),
             CodeClick::Open => self.engine.decide(&TrustCommand::OpenCode),
+            CodeClick::Copy => {
+                let page = Rc::clone(self);
+                spawn_local(async move { page.copy().await });
+            }
         }
     }
 
@@ -181,10 +186,6 @@ impl Page {
         on(&by_id("enter"), "submit", |page, event| {
             event.prevent_default();
             page.enter();
-        });
-        on(&by_id("copy"), "click", |page, _| {
-            let page = Rc::clone(page);
-            spawn_local(async move { page.copy().await });
         });
         self.listeners.replace(listeners);
     }

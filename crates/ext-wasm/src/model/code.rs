@@ -50,6 +50,8 @@ pub enum CodeClick {
     Again,
     /// Show a code, after one that ended.
     Open,
+    /// Copy the link with the code.
+    Copy,
 }
 
 impl CodeModel {
@@ -86,6 +88,7 @@ impl CodeModel {
             _ => words(&[key, "_explanation"].concat(), named.or(of).as_slice()),
         };
         let button = |key: &str, click| (words(key, &[]), click);
+        let cancel = || button("with_code_cancel_button", CodeClick::End);
         let close = || button("with_code_close_button", CodeClick::End);
         Self {
             heading: words(key, named.as_slice()),
@@ -104,8 +107,9 @@ impl CodeModel {
             },
             buttons: match step {
                 None => Vec::new(),
-                Some(CodeStep::Opening | CodeStep::Shows { .. } | CodeStep::Connecting) => {
-                    vec![button("with_code_cancel_button", CodeClick::End)]
+                Some(CodeStep::Opening | CodeStep::Connecting) => vec![cancel()],
+                Some(CodeStep::Shows { .. }) => {
+                    vec![cancel(), button("with_code_copy_button", CodeClick::Copy)]
                 }
                 Some(CodeStep::Done { .. }) => vec![close()],
                 Some(CodeStep::Ended {

@@ -25,9 +25,10 @@ pub fn show_code(code: Option<&ShownCode>) {
     let until = i18n::message("with_code_until", &[&time(code.until)]);
     set_text(&by_id("until"), &until);
     set_text(&by_id("guesses"), &code.wrong);
-    let link = code.link.as_ref();
-    show(&by_id("copy"), link.is_some());
-    let picture = link.and_then(|link| Picture::of(link.expose()));
+    let picture = code
+        .link
+        .as_ref()
+        .and_then(|link| Picture::of(link.expose()));
     let qr: Element = by_id("qr");
     show(&qr, picture.is_some());
     if let Some(picture) = picture {
