@@ -103,6 +103,7 @@ test("a wrong code connects nobody, and both sides say so", async () => {
   await expect(page.locator("#guesses")).toContainText("Somebody came with a wrong code: 1 of 3.");
   await review(page, "code-guessed-once", POPUP);
   await review(typing, "code-wrong", POPUP);
+  await typing.getByRole("button", { name: "Close" }).click();
   await page.getByRole("button", { name: "Cancel" }).click();
   for (const [profile, other] of [[ada, "Bee"], [bee, "Ada"]] as const) {
     const popup = await Popup.open(profile);
@@ -115,6 +116,8 @@ test("a code stays open while its page is closed, and no longer than its person 
   const { page, code } = await showCode(ada);
   await page.close();
   const popup = await Popup.open(ada);
+  await expect(popup.page.getByText("See how it stands.")).toBeVisible();
+  await review(popup.page, "popup-code", POPUP);
   await popup.page.getByRole("link", { name: "Continue" }).click();
   await expect(popup.page.locator("#code")).toHaveText(code);
   await popup.page.getByRole("button", { name: "Cancel" }).click();
@@ -122,6 +125,7 @@ test("a code stays open while its page is closed, and no longer than its person 
   const typing = await codePage(bee);
   await type(typing, code);
   await headed(typing, "No such code is open");
+  await typing.getByRole("button", { name: "Close" }).click();
 });
 
 test("the link with a code leads to a page of the server that shows it and keeps it to itself", async () => {
