@@ -6,10 +6,10 @@
 use core::fmt;
 
 use js_sys::{Array, JSON, Object, Reflect};
-use serde::de::value::StrDeserializer;
+use serde::de::value::U32Deserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess,
-    SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde::ser::{
@@ -173,24 +173,24 @@ impl<'de> Deserializer<'de> for Value {
         visitor: V,
     ) -> Result<V::Value, InvalidJson> {
         let object = self.0.dyn_into().map_err(|_| InvalidJson)?;
-        visitor.visit_map(Fields { object, names })
+        visitor.visit_seq(Fields { object, names })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, InvalidJson> {
         if let Some(name) = self.0.as_string() {
             let body = Self(JsValue::UNDEFINED);
-            return visitor.visit_enum(Variant { name, body });
+            return visitor.visit_enum(Variant::new(names, &name, body));
         }
         let object: Object = self.0.dyn_into().map_err(|_| InvalidJson)?;
         let key = Object::keys(&object).get(0);
         let body = Self(Reflect::get(&object, &key).map_err(|_| InvalidJson)?);
         let name = key.as_string().ok_or(InvalidJson)?;
-        visitor.visit_enum(Variant { name, body })
+        visitor.visit_enum(Variant::new(names, &name, body))
     }
 
     forward_to_deserialize_any! {
@@ -219,38 +219,40 @@ impl<'de> SeqAccess<'de> for Elements {
     }
 }
 
-/// The fields that a struct asks for, in its order; those that are not there read as none.
+/// The fields that a struct asks for, in its order; those that are not there read as none. As a sequence: a struct that
+/// is told its fields in order needs no code to find them by name, to see one twice or to miss one.
 struct Fields {
     object: Object,
     names: &'static [&'static str],
 }
 
-impl<'de> MapAccess<'de> for Fields {
+impl<'de> SeqAccess<'de> for Fields {
     type Error = InvalidJson;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, InvalidJson> {
-        let name = self.names.first();
-        name.map(|name| seed.deserialize(StrDeserializer::new(name)))
-            .transpose()
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(
+    fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<T::Value, InvalidJson> {
+    ) -> Result<Option<T::Value>, InvalidJson> {
         let (name, rest) = self.names.split_first().ok_or(InvalidJson)?;
         self.names = rest;
         let value = Reflect::get(&self.object, &(*name).into()).map_err(|_| InvalidJson)?;
-        seed.deserialize(Value(value))
+        seed.deserialize(Value(value)).map(Some)
     }
 }
 
+/// A variant by its number among those of its enum; an unknown one has a number that none has. The names are compared
+/// here for all enums.
 struct Variant {
-    name: String,
+    number: u32,
     body: Value,
+}
+
+impl Variant {
+    fn new(names: &'static [&'static str], name: &str, body: Value) -> Self {
+        let number = (0..).zip(names).find(|(_, known)| **known == name);
+        let number = number.map_or(u32::MAX, |(number, _)| number);
+        Self { number, body }
+    }
 }
 
 impl<'de> EnumAccess<'de> for Variant {
@@ -261,7 +263,7 @@ impl<'de> EnumAccess<'de> for Variant {
         self,
         seed: T,
     ) -> Result<(T::Value, Value), InvalidJson> {
-        let variant = seed.deserialize(StrDeserializer::<InvalidJson>::new(&self.name))?;
+        let variant = seed.deserialize(U32Deserializer::<InvalidJson>::new(self.number))?;
         Ok((variant, self.body))
     }
 }
