@@ -26,6 +26,7 @@ pub mod sas;
 pub mod secret_code;
 pub mod signaling;
 pub mod spelling;
+mod tagged;
 pub mod version;
 
 /// Bytes that are not a message of this protocol. The guilty one is whoever encoded them.
