@@ -1,7 +1,7 @@
 //! Reads and writes JSON in a page: the browser's own `JSON` handles the text, and this stands between its values and
 //! serde. Several times smaller than `serde_json` with its error texts, and a popup loads anew at every click. Only what
 //! the vocabulary of [`host`](tabferry_protocol::host) is made of: structs, sequences, arrays, options, texts, whole numbers up
-//! to 2^53 - 1, and enums that carry their variant as the key.
+//! to 2^53 - 1, and enums that carry their variant as the key. Writes enums with a tag inside, too.
 
 use core::fmt;
 
@@ -117,6 +117,10 @@ impl<'de> Deserializer<'de> for Value {
         visitor.visit_bool(self.0.as_bool().ok_or(InvalidJson)?)
     }
 
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {
+        visitor.visit_u64(self.whole(u16::MAX.into())?)
+    }
+
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {
         visitor.visit_u64(self.whole(u32::MAX.into())?)
     }
@@ -194,7 +198,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 u16 f32 f64 char bytes byte_buf unit unit_struct tuple_struct map identifier ignored_any
+        i8 i16 i32 i64 f32 f64 char bytes byte_buf unit unit_struct tuple_struct map identifier ignored_any
     }
 }
 
