@@ -7,6 +7,7 @@ pub mod card;
 pub mod code;
 pub mod code_proof;
 pub mod digest;
+mod digits;
 pub mod emoji;
 pub mod fingerprint;
 pub mod frame;
