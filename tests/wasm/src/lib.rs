@@ -1,12 +1,14 @@
 //! The promise: `tabferry-protocol` compiled to wasm reads, writes, names, digests, pairs and shakes hands exactly as the
 //! native build does, on cryptography that meets its published vectors. A table of cases, run by `run.cjs` in Node as wasm
-//! and by `cargo test` natively. Must not know how either prints.
+//! and, but for the pages' JSON, by `cargo test` natively. Must not know how either prints.
 
 #[path = "../../../crates/protocol/tests/scenario/code_proof.rs"]
 mod code_proof;
 mod digests;
 mod golden;
 mod names;
+#[cfg(target_arch = "wasm32")]
+mod pages;
 #[path = "../../../crates/protocol/tests/scenario/pairing.rs"]
 mod pairing;
 #[path = "../../../crates/protocol/tests/scenario/handshake.rs"]
@@ -32,6 +34,8 @@ fn cases() -> Vec<Case> {
     let mut cases = golden::cases();
     cases.extend(digests::cases());
     cases.extend(names::cases());
+    #[cfg(target_arch = "wasm32")]
+    cases.extend(pages::cases());
     cases.extend(vectors::ALL.map(|(name, holds)| Case {
         name: name.to_owned(),
         check: Box::new(holds),
