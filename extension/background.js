@@ -191,7 +191,7 @@ async function started() {
 
 // --- The engine in the offscreen document ---
 
-const SETTINGS = ["deviceName", "server"];
+const SETTINGS = ["deviceName", "server", "visibility", "groups"];
 
 /** Far longer than it ever takes. */
 const START_TIMEOUT_MS = 10_000;

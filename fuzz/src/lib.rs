@@ -187,8 +187,8 @@ pub fn typed_code(typed: &str) {
     let group = GroupCode::from_typed(typed);
     let code = SecretCode::from_typed(typed);
     assert_eq!(code.as_ref().err(), group.as_ref().err());
-    for code in [Some(code), SecretCode::from_fragment(typed)] {
-        let Some(Ok(code)) = code else {
+    for code in [code, SecretCode::from_pasted(typed)] {
+        let Ok(code) = code else {
             continue;
         };
         let spelled = code.spelled();
@@ -198,8 +198,7 @@ pub fn typed_code(typed: &str) {
         );
         let nameplate = Nameplate::try_from(spelled[..4].to_owned());
         assert_eq!(nameplate, Ok(code.nameplate));
-        let linked = SecretCode::from_fragment(&code.fragment());
-        let linked = linked.and_then(Result::ok).expect("its own link");
+        let linked = SecretCode::from_pasted(&code.fragment()).expect("its own link");
         assert_eq!(linked.spelled(), spelled);
     }
     if let Ok(group) = GroupCode::try_from(typed.to_owned()) {

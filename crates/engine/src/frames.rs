@@ -47,6 +47,9 @@ impl Engine {
                 Ok(frame @ (ControlFrame::Handshake(_) | ControlFrame::Close(_))) => {
                     self.handle_control(session, frame)
                 }
+                Ok(ControlFrame::CodeProof(proof)) if known.by_code => {
+                    self.handle_code_proof(session, &proof.message)
+                }
                 Ok(_) | Err(_) => Err(Code::Unverified),
             },
             (Channel::Bulk, false) => Err(Code::Unverified),
@@ -106,7 +109,8 @@ impl Engine {
                 }
                 Ok(())
             }
-            ControlFrame::CodeProof(_) | ControlFrame::Unknown(_) => Ok(()),
+            ControlFrame::CodeProof(proof) => self.handle_code_proof(session, &proof.message),
+            ControlFrame::Unknown(_) => Ok(()),
         }
     }
 
@@ -233,9 +237,13 @@ impl Engine {
         self.send_frame(key, &ControlFrame::Decline(Decline { transfer, code }));
     }
 
-    /// Pages, links and texts need no consent: they touch no disk and open nothing by themselves.
+    /// Pages, links and texts need no consent: they touch no disk, and open nothing by themselves unless a person lets a
+    /// paired device do that.
     fn deliver(&mut self, key: SessionKey, wire: WireTransferId, items: Vec<Item>) {
         let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        let Some(from) = session.device.clone() else {
             return;
         };
         session.idle_since = self.now;
@@ -243,15 +251,15 @@ impl Engine {
             self.refuse(key, wire, Code::Busy);
             return;
         }
-        let from = session.device.clone();
         for (entry, item) in (0..).zip(items) {
+            let unasked = self.trust.take_item(self.now, from.id, &item);
             let item = ItemView {
                 id: ItemId(self.out.key()),
                 from: from.clone(),
                 item: item.into(),
             };
             self.items.push_back(item.clone());
-            self.out.event(Event::ItemReceived { item });
+            self.out.event(Event::ItemReceived { item, unasked });
             self.send_frame(
                 key,
                 &ControlFrame::EntryStored(EntryStored {
@@ -270,12 +278,13 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
-        let Some(connection) = session.connection.as_mut() else {
+        let (Some(connection), Some(device)) =
+            (session.connection.as_mut(), session.device.clone())
+        else {
             return;
         };
         let id = TransferId(self.out.key());
         connection.incoming.insert(wire, id);
-        let device = session.device.clone();
         let manifest = Manifest::Files(files);
         let subject = subject(&manifest);
         let Manifest::Files(files) = manifest else {

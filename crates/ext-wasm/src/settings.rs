@@ -2,13 +2,21 @@
 
 use serde::Deserialize;
 use tabferry_protocol::card::{DeviceKind, DeviceName, EndpointKind, InvalidDeviceName};
-use tabferry_protocol::host::Settings;
+use tabferry_protocol::host::{Settings, Visibility};
+use tabferry_protocol::limits;
+use tabferry_protocol::secret_code::GroupCode;
 
 /// What others see it as: a [`DeviceName`].
 pub const DEVICE_NAME: &str = "deviceName";
 
 /// The signaling server's base URL, as a person typed it; the engine's driver adds the path.
 pub const SERVER: &str = "server";
+
+/// Who may find this device: a [`Visibility`] in its own word.
+pub const VISIBILITY: &str = "visibility";
+
+/// The groups that it is in: every [`GroupCode`] in its own letters, with a space between two.
+pub const GROUPS: &str = "groups";
 
 /// A server on the same machine, at the port that it listens on by default.
 pub const DEFAULT_SERVER: &str = "ws://127.0.0.1:7717";
@@ -65,6 +73,10 @@ pub struct KeptSettings {
     pub device_name: Option<String>,
     /// See [`SERVER`].
     pub server: Option<String>,
+    /// See [`VISIBILITY`].
+    pub visibility: Option<String>,
+    /// See [`GROUPS`].
+    pub groups: Option<String>,
 }
 
 impl KeptSettings {
@@ -79,8 +91,34 @@ impl KeptSettings {
             kind: DeviceKind::Computer,
             endpoint: EndpointKind::Browser,
             server: self.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
+            visibility: visibility_of(self.visibility.as_deref()),
+            groups: groups_of(&self.groups.unwrap_or_default()),
         })
     }
+}
+
+/// A kept visibility. One that can't be read may have been a narrow one: then only paired devices see this one.
+pub fn visibility_of(kept: Option<&str>) -> Visibility {
+    match kept {
+        None | Some("everyone") => Visibility::Everyone,
+        Some("nobody") => Visibility::Nobody,
+        Some(_) => Visibility::Paired,
+    }
+}
+
+/// The word for a visibility, to be kept.
+pub fn visibility_word(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Everyone => "everyone",
+        Visibility::Paired => "paired",
+        Visibility::Nobody => "nobody",
+    }
+}
+
+/// Kept groups. What can't be read is left out.
+pub fn groups_of(kept: &str) -> Vec<GroupCode> {
+    let groups = kept.split(' ').filter_map(|name| name.parse().ok());
+    groups.take(limits::GROUPS).collect()
 }
 
 fn first_name(quality: u8, animal: u8) -> Result<DeviceName, InvalidDeviceName> {
@@ -108,22 +146,39 @@ mod tests {
         let kept = KeptSettings {
             device_name: Some("Ada’s laptop".to_owned()),
             server: Some("wss://ferry.example.org".to_owned()),
+            visibility: Some("nobody".to_owned()),
+            groups: Some("F0RTYB1T A1B20XYZ".to_owned()),
         };
         let settings = kept.complete([9; 2]).unwrap();
         assert_eq!(settings.name.as_str(), "Ada’s laptop");
         assert_eq!(settings.server, "wss://ferry.example.org");
+        assert_eq!(settings.visibility, Visibility::Nobody);
+        let groups: Vec<_> = settings.groups.iter().map(GroupCode::spelled).collect();
+        assert_eq!(groups, ["F0RT-YB1T", "A1B2-0XYZ"]);
+    }
+
+    #[test]
+    fn a_visibility_comes_back_and_a_damaged_one_is_narrow() {
+        for visibility in [Visibility::Everyone, Visibility::Paired, Visibility::Nobody] {
+            let word = visibility_word(visibility);
+            assert_eq!(visibility_of(Some(word)), visibility);
+        }
+        assert_eq!(visibility_of(Some("everybody")), Visibility::Paired);
     }
 
     #[test]
     fn what_is_missing_or_damaged_is_made() {
         let damaged = KeptSettings {
             device_name: Some("\u{202E}".to_owned()),
-            server: None,
+            groups: Some("nothing".to_owned()),
+            ..KeptSettings::default()
         };
         for kept in [KeptSettings::default(), damaged] {
             let settings = kept.complete([2; 2]).unwrap();
             assert_eq!(settings.name.as_str(), "Bright Bittern");
             assert_eq!(settings.server, DEFAULT_SERVER);
+            assert_eq!(settings.visibility, Visibility::Everyone);
+            assert_eq!(settings.groups, []);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::link::WebUrl;
 use crate::manifest::Item;
 use crate::name::cut_to_bytes;
 use crate::paired::AutoAccept;
+use crate::secret_code::{CodeText, GroupCode};
 
 /// What a person (or a page acting for one) asks of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +90,9 @@ pub enum Command {
         /// Which.
         item: ItemId,
     },
+    /// Be seen by everyone nearby after all, where that is [`Visible::Crowded`]: until this device has another address, or
+    /// its engine is started anew.
+    ShowInCrowd,
 }
 
 /// What a person asks about paired devices. Apart from [`Command`], so that only the pages for it read and write it.
@@ -131,6 +135,15 @@ pub enum TrustCommand {
         /// What it may.
         auto_accept: AutoAccept,
     },
+    /// Make a code for a person at another device. One that is under way ends.
+    OpenCode,
+    /// Connect with the device whose code this is. One that is under way ends.
+    EnterCode {
+        /// The code or a link with it, as it was typed or pasted.
+        typed: CodeText,
+    },
+    /// Stop connecting with a code, or take what came of it off the screen.
+    EndCode,
 }
 
 /// What the engine must know to run.
@@ -144,6 +157,23 @@ pub struct Settings {
     pub endpoint: EndpointKind,
     /// WebSocket URL of the signaling server.
     pub server: String,
+    /// Who may find this device.
+    pub visibility: Visibility,
+    /// The groups that it is in; at most [`GROUPS`](crate::limits::GROUPS) count.
+    pub groups: Vec<GroupCode>,
+}
+
+/// Who may find a device. A code connects it with whoever was told the code, in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visibility {
+    /// The devices of its network, paired devices anywhere, and the members of its groups.
+    #[default]
+    Everyone,
+    /// Paired devices anywhere, and the members of its groups.
+    Paired,
+    /// Nobody.
+    Nobody,
 }
 
 /// A file that the host can read.
@@ -177,6 +207,8 @@ pub enum Event {
     ItemReceived {
         /// What, and from whom.
         item: ItemView,
+        /// Whether the person here lets this device have it opened or copied: to be done at once.
+        unasked: bool,
     },
     /// A transfer has ended, well or not.
     TransferEnded {
@@ -204,6 +236,8 @@ pub struct Snapshot {
     pub device: Option<DeviceCard>,
     /// The signaling connection.
     pub connection: ConnectionView,
+    /// Who can find this device while it is online.
+    pub visible: Visible,
     /// Other devices, by name.
     pub devices: Vec<DeviceView>,
     /// Proposals that wait for an answer, oldest first.
@@ -221,6 +255,100 @@ pub struct Trust {
     pub paired: Vec<PairedView>,
     /// The pairing under way, or the last one until it is taken off the screen.
     pub pairing: Option<PairingView>,
+    /// The code under way, or the last one until it is taken off the screen.
+    pub code: Option<CodeStep>,
+    /// The groups that this device is in, in the order of the settings.
+    pub groups: Vec<GroupView>,
+}
+
+/// A group that this device is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Which.
+    pub name: GroupCode,
+    /// Whether it is there.
+    pub state: GroupState,
+}
+
+/// Whether a device is among its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupState {
+    /// Not, as long as the signaling server is not there or nobody may find the device.
+    Away,
+    /// It is.
+    Joined {
+        /// How many other devices are in it now.
+        others: u32,
+    },
+    /// The server refuses: the group is full, or there are too many.
+    Refused,
+}
+
+/// Who can find this device now: the setting, and what the network makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visible {
+    /// Everyone nearby, and paired devices.
+    Everyone,
+    /// Paired devices: a person wants it so.
+    Paired,
+    /// Nobody: a person wants it so.
+    Nobody,
+    /// Paired devices, though a person would let everyone: too many strangers share the public address.
+    Crowded,
+    /// Paired devices, though a person would let everyone: the server can't tell who is near.
+    Unavailable,
+}
+
+/// How far a connection with a code is, and what a person has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodeStep {
+    /// The server is asked to open one.
+    Opening,
+    /// Tell this to the person at the other device.
+    Shows {
+        /// The code as people read it: `ABCD-EFGH`.
+        code: CodeText,
+        /// When it ends. Seconds since 1970.
+        until: u64,
+        /// How often somebody came with a wrong one.
+        wrong: u32,
+    },
+    /// The device whose code was typed is being connected.
+    Connecting,
+    /// Both had the same code: the devices are paired.
+    Done {
+        /// The other device.
+        device: DeviceView,
+    },
+    /// Nothing came of it.
+    Ended {
+        /// Why.
+        reason: CodeEnd,
+    },
+}
+
+/// Why a code came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodeEnd {
+    /// What was typed has no code's form.
+    Mistyped,
+    /// No such code is open: mistyped, used, or too old.
+    NotFound,
+    /// The other device has another code: mistyped, or somebody is in between.
+    Wrong,
+    /// Here the code was open for as long as codes are.
+    Expired,
+    /// Too often somebody came with a wrong one.
+    Guessed,
+    /// Something else.
+    Failed {
+        /// What.
+        code: Code,
+    },
 }
 
 /// A paired device, wherever it is.
@@ -328,10 +456,13 @@ pub enum SignalingProblem {
 pub struct DeviceView {
     /// Which.
     pub id: DeviceId,
-    /// What it calls itself.
+    /// What it is called: by the person here if it is paired, by itself otherwise.
     pub name: DeviceName,
     /// For the icon.
     pub kind: DeviceKind,
+    /// Whether it is paired with this one. To connect to it, its key must be proved.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub paired: bool,
 }
 
 /// A proposal that waits for an answer.

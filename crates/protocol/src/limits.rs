@@ -139,6 +139,22 @@ pub const UNASKED_BYTES_PER_DAY: u64 = 10 * 1024 * 1024 * 1024;
 /// Files that one paired device may send unasked in 24 hours.
 pub const UNASKED_FILES_PER_DAY: u32 = 1_000;
 
+/// Pages, links and texts of one paired device that open or are copied unasked, per minute and per hour; more wait for a
+/// person.
+pub const UNASKED_ITEMS_PER_MINUTE: usize = 5;
+/// See [`UNASKED_ITEMS_PER_MINUTE`].
+pub const UNASKED_ITEMS_PER_HOUR: usize = 60;
+
+/// Groups that one device is in: with the room of its network and that of a code they are among the eight rooms that
+/// [`ROOMS_PER_PEER`] leaves.
+pub const GROUPS: usize = 4;
+
+/// Other devices that may be near at one public address and not paired, before it is taken for one that strangers share.
+pub const UNRELATED_DEVICES: usize = 8;
+
+/// A room that the server refused is asked for again after this. Milliseconds.
+pub const ROOM_RETRY_MS: u64 = 60_000;
+
 /// Sessions at once; one more peer is refused as busy.
 pub const SESSIONS: usize = 32;
 
@@ -231,7 +247,7 @@ pub const SOURCES_REMEMBERED: usize = 100_000;
 pub const CODE_LIFE_MS: u64 = 10 * 60_000;
 
 /// Guests of one code, one after the other: a person mistypes the secret once or twice, and whoever guesses has no more
-/// tries than that.
+/// tries than that. The device that shows the code counts wrong ones itself.
 pub const CODE_GUESTS: u32 = 3;
 
 /// Codes that one source may have open: one for each person of a household.

@@ -41,6 +41,12 @@ pub struct AutoAccept {
     /// when they are opened are always asked for.
     #[serde(default)]
     pub files: Option<u64>,
+    /// Pages and links open by themselves, a few a minute.
+    #[serde(default)]
+    pub links: bool,
+    /// Texts are copied to the clipboard, a few a minute.
+    #[serde(default)]
+    pub texts: bool,
 }
 
 fn write_secret<S: Serializer>(secret: &PairSecret, to: S) -> Result<S::Ok, S::Error> {

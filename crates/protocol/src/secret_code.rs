@@ -112,19 +112,18 @@ impl SecretCode {
         Self::of(&Zeroizing::new(characters_of(bytes)))
     }
 
-    /// Reads what a person typed, or pasted. Case, white space and hyphens of any kind don't matter; O is taken for 0, I and L
-    /// for 1.
+    /// Reads what a person typed. Case, white space and hyphens of any kind don't matter; O is taken for 0, I and L for 1.
     pub fn from_typed(text: &str) -> Result<Self, Mistyped> {
         let mut characters = Zeroizing::new([0; CHARACTERS]);
         read_typed(text, &mut characters)?;
         Ok(Self::of(&characters))
     }
 
-    /// The code in a link, whose fragment this is, with or without `#`. None if the link has none; errors as
-    /// [`SecretCode::from_typed`] does.
-    pub fn from_fragment(fragment: &str) -> Option<Result<Self, Mistyped>> {
-        let fragment = fragment.strip_prefix('#').unwrap_or(fragment);
-        fragment.strip_prefix(FRAGMENT).map(Self::from_typed)
+    /// Reads a link that carries a code in its fragment, or a code. Errors as [`SecretCode::from_typed`] does.
+    pub fn from_pasted(text: &str) -> Result<Self, Mistyped> {
+        let fragment = text.split_once('#').map(|(_, fragment)| fragment);
+        let code = fragment.and_then(|fragment| fragment.strip_prefix(FRAGMENT));
+        Self::from_typed(code.unwrap_or(text))
     }
 
     /// The code as people read it: `ABCD-EFGH`.
@@ -146,6 +145,42 @@ impl SecretCode {
             nameplate: Nameplate(nameplate),
             secret: Secret(Zeroizing::new(secret)),
         }
+    }
+}
+
+/// A [`SecretCode`] as a text, on its way between a page and its engine. Is not printed, and wiped from memory when dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct CodeText(Zeroizing<String>);
+
+impl CodeText {
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CodeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeText")
+    }
+}
+
+impl From<String> for CodeText {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl From<Zeroizing<String>> for CodeText {
+    fn from(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+}
+
+impl From<CodeText> for String {
+    fn from(text: CodeText) -> Self {
+        (*text.0).clone()
     }
 }
 

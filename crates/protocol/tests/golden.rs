@@ -19,9 +19,10 @@ use tabferry_protocol::frame::{
     EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::host::{
-    Command, ConnectionView, DeviceView, Direction, Event, ItemView, PairedView, PairingEnd,
-    PairingStep, PairingView, ProposalView, Settings, SignalingProblem, Snapshot, SourceFile,
-    StoredFile, Subject, TransferState, TransferView, Trust, TrustCommand,
+    CodeEnd, CodeStep, Command, ConnectionView, DeviceView, Direction, Event, GroupState,
+    GroupView, ItemView, PairedView, PairingEnd, PairingStep, PairingView, ProposalView, Settings,
+    SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
+    Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::id::{
     AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
@@ -33,7 +34,7 @@ use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::pair::{PairHalf, PairSecret};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::sas::{Asker, Nonce};
-use tabferry_protocol::secret_code::Nameplate;
+use tabferry_protocol::secret_code::{CodeText, GroupCode, Nameplate};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -139,6 +140,7 @@ variants!(Command:
     Self::Cancel { .. } => "cancel",
     Self::Dismiss { .. } => "dismiss",
     Self::DismissItem { .. } => "dismiss-item",
+    Self::ShowInCrowd => "show-in-crowd",
 );
 variants!(TrustCommand:
     Self::Pair { .. } => "pair",
@@ -148,6 +150,28 @@ variants!(TrustCommand:
     Self::Unpair { .. } => "unpair",
     Self::Rename { .. } => "rename",
     Self::SetAutoAccept { .. } => "set-auto-accept",
+    Self::OpenCode => "open-code",
+    Self::EnterCode { .. } => "enter-code",
+    Self::EndCode => "end-code",
+);
+variants!(CodeStep:
+    Self::Opening => "opening",
+    Self::Shows { .. } => "shows",
+    Self::Connecting => "connecting",
+    Self::Done { .. } => "done",
+    Self::Ended { .. } => "ended",
+);
+variants!(Visibility:
+    Self::Everyone => "everyone",
+    Self::Paired => "paired",
+    Self::Nobody => "nobody",
+);
+variants!(Visible:
+    Self::Everyone => "everyone",
+    Self::Paired => "paired",
+    Self::Nobody => "nobody",
+    Self::Crowded => "crowded",
+    Self::Unavailable => "unavailable",
 );
 variants!(Event:
     Self::ProposalArrived { .. } => "proposal-arrived",
@@ -923,6 +947,8 @@ fn commands() {
                     kind: device().kind,
                     endpoint: EndpointKind::Browser,
                     server: "ws://127.0.0.1:7717/v1/signal".to_owned(),
+                    visibility: Visibility::Everyone,
+                    groups: vec![GroupCode::from_random([5; 5])],
                 }),
             ),
             ("reconnect", Command::Reconnect),
@@ -971,6 +997,7 @@ fn commands() {
             ("cancel", Command::Cancel { transfer }),
             ("dismiss", Command::Dismiss { transfer }),
             ("dismiss-item", Command::DismissItem { item: ItemId(2) }),
+            ("show-in-crowd", Command::ShowInCrowd),
         ],
     );
 }
@@ -1006,11 +1033,20 @@ fn trust_commands() {
                     device: to,
                     auto_accept: AutoAccept {
                         files: Some(100_000_000),
+                        links: true,
+                        texts: false,
                     },
                 },
             ),
+            ("open-code", TrustCommand::OpenCode),
+            ("enter-code", TrustCommand::EnterCode { typed: code_text() }),
+            ("end-code", TrustCommand::EndCode),
         ],
     );
+}
+
+fn code_text() -> CodeText {
+    CodeText::from("A1B2-0XYZ".to_owned())
 }
 
 fn device_view() -> DeviceView {
@@ -1019,6 +1055,7 @@ fn device_view() -> DeviceView {
         id: card.id,
         name: card.name,
         kind: card.kind,
+        paired: true,
     }
 }
 
@@ -1137,6 +1174,7 @@ fn events() {
                 "item-received",
                 Event::ItemReceived {
                     item: item_view(page()),
+                    unasked: false,
                 },
             ),
             (
@@ -1224,6 +1262,45 @@ fn steps_of_a_pairing() {
 }
 
 #[test]
+fn steps_of_a_code() {
+    let ended = |reason| CodeStep::Ended { reason };
+    check_json(
+        "code-step",
+        &[
+            ("opening", CodeStep::Opening),
+            (
+                "shows",
+                CodeStep::Shows {
+                    code: code_text(),
+                    until: 1_790_000_600,
+                    wrong: 1,
+                },
+            ),
+            ("connecting", CodeStep::Connecting),
+            (
+                "done",
+                CodeStep::Done {
+                    device: device_view(),
+                },
+            ),
+            ("ended-mistyped", ended(CodeEnd::Mistyped)),
+            ("ended-not-found", ended(CodeEnd::NotFound)),
+            ("ended-wrong", ended(CodeEnd::Wrong)),
+            ("ended-expired", ended(CodeEnd::Expired)),
+            ("ended-guessed", ended(CodeEnd::Guessed)),
+            ("ended-failed", ended(CodeEnd::Failed { code: Code::Busy })),
+        ],
+    );
+}
+
+fn group_view(state: GroupState) -> GroupView {
+    GroupView {
+        name: GroupCode::from_random([5; 5]),
+        state,
+    }
+}
+
+#[test]
 fn paired_devices_as_they_are_kept() {
     let device = PairedDevice {
         key: DeviceKey::from_seed(&[5; 32]).public(),
@@ -1257,12 +1334,20 @@ fn trust() {
             last_seen: 1_790_003_600,
             auto_accept: AutoAccept {
                 files: Some(100_000_000),
+                links: false,
+                texts: true,
             },
         }],
         pairing: Some(PairingView {
             device: device_view(),
             step: PairingStep::Waiting,
         }),
+        code: Some(CodeStep::Connecting),
+        groups: vec![
+            group_view(GroupState::Away),
+            group_view(GroupState::Joined { others: 2 }),
+            group_view(GroupState::Refused),
+        ],
     };
     check_json("trust", &[("nobody", Trust::default()), ("full", full)]);
 }
@@ -1272,6 +1357,7 @@ fn snapshots() {
     let empty = |connection| Snapshot {
         device: None,
         connection,
+        visible: Visible::Everyone,
         devices: Vec::new(),
         incoming: Vec::new(),
         transfers: Vec::new(),
@@ -1280,6 +1366,7 @@ fn snapshots() {
     let full = Snapshot {
         device: Some(device()),
         connection: ConnectionView::Online,
+        visible: Visible::Crowded,
         devices: vec![device_view()],
         incoming: vec![proposal_view()],
         transfers: states()
@@ -1351,6 +1438,20 @@ fn closed_sets_of_words() {
             EndpointKind::Native,
             EndpointKind::Page,
             EndpointKind::Other,
+        ],
+    );
+    check_words(
+        "visibility",
+        &[Visibility::Everyone, Visibility::Paired, Visibility::Nobody],
+    );
+    check_words(
+        "visible",
+        &[
+            Visible::Everyone,
+            Visible::Paired,
+            Visible::Nobody,
+            Visible::Crowded,
+            Visible::Unavailable,
         ],
     );
     check_words("direction", &[Direction::Send, Direction::Receive]);

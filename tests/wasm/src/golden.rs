@@ -6,8 +6,8 @@ use tabferry_protocol::card::{DeviceKind, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame, Role};
 use tabferry_protocol::host::{
-    Command, ConnectionView, Direction, Event, PairingStep, SignalingProblem, Snapshot, Subject,
-    TransferState, Trust, TrustCommand,
+    CodeStep, Command, ConnectionView, Direction, Event, PairingStep, SignalingProblem, Snapshot,
+    Subject, TransferState, Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::manifest::Entry;
 use tabferry_protocol::paired::PairedDevice;
@@ -53,6 +53,7 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
         "connection" => json::<ConnectionView>(bytes),
         "entry" => json::<Entry>(bytes),
         "kept" => json::<PairedDevice>(bytes),
+        "code-step" => json::<CodeStep>(bytes),
         "pairing-step" => json::<PairingStep>(bytes),
         "trust" => json::<Trust>(bytes),
         "trust-command" => json::<TrustCommand>(bytes),
@@ -79,6 +80,8 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
             "code.json" => words::<Code>(bytes),
             "device-kind.json" => words::<DeviceKind>(bytes),
             "direction.json" => words::<Direction>(bytes),
+            "visibility.json" => words::<Visibility>(bytes),
+            "visible.json" => words::<Visible>(bytes),
             "endpoint-kind.json" => words::<EndpointKind>(bytes),
             "role.json" => words::<Role>(bytes),
             "signaling-code.json" => words::<SignalingCode>(bytes),

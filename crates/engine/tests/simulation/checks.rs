@@ -76,7 +76,7 @@ impl World {
                     told.proposal = Some(ProposalState::Ended);
                 }
             }
-            Event::ItemReceived { item } => {
+            Event::ItemReceived { item, .. } => {
                 if let Some(sending) = Self::number_of(&item.item)
                     .and_then(|number| self.ledger.items.get(&number).copied())
                 {

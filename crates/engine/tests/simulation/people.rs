@@ -28,6 +28,8 @@ impl World {
             kind: card.kind,
             endpoint: EndpointKind::Browser,
             server: address.to_owned(),
+            visibility: self.nodes[node].visibility,
+            groups: self.nodes[node].groups.clone(),
         };
         self.command(node, Command::Configure(settings));
     }

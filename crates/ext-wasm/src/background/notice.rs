@@ -76,7 +76,7 @@ pub fn outputs_of(event: &Event, words: Words<'_>) -> Vec<Output> {
         return Vec::new();
     };
     let dropped = match event {
-        Event::ItemReceived { item } => dropped_by(item.id),
+        Event::ItemReceived { item, .. } => dropped_by(item.id),
         _ => None,
     };
     let notify = Output::Notify(notice);
@@ -89,7 +89,7 @@ fn of_event(event: &Event, words: Words<'_>) -> Option<Notice> {
     match event {
         Event::ProposalArrived { proposal } => Some(of_proposal(proposal, words)),
         Event::ProposalEnded { .. } | Event::PairingAnswered => None,
-        Event::ItemReceived { item } => Some(of_item(item, words)),
+        Event::ItemReceived { item, .. } => Some(of_item(item, words)),
         Event::TransferEnded { transfer } => of_ended(transfer, words),
         Event::PairingAsked { device } => {
             let id = PAIRING.to_owned();
@@ -315,7 +315,10 @@ mod tests {
         let from = device(1, "Ada");
         let id = ItemId(7);
         let item = ItemView { id, from, item };
-        notice(&Event::ItemReceived { item })
+        notice(&Event::ItemReceived {
+            item,
+            unasked: false,
+        })
     }
 
     #[test]
@@ -449,7 +452,15 @@ mod tests {
                 text: "x".to_owned(),
             },
         };
-        let outputs = |id| outputs_of(&Event::ItemReceived { item: item(id) }, &english);
+        let outputs = |id| {
+            outputs_of(
+                &Event::ItemReceived {
+                    item: item(id),
+                    unasked: false,
+                },
+                &english,
+            )
+        };
         assert_eq!(outputs(49).len(), 1);
         let cleared = Output::Clear {
             id: "item:1".to_owned(),

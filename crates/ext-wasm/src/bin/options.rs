@@ -145,7 +145,10 @@ impl Options {
             let files = index
                 .and_then(|index| index.checked_sub(1))
                 .and_then(|index| LIMITS.get(index).copied());
-            let auto_accept = AutoAccept { files };
+            let auto_accept = AutoAccept {
+                files,
+                ..AutoAccept::default()
+            };
             self.engine.decide(&TrustCommand::SetAutoAccept {
                 device,
                 auto_accept,

@@ -67,7 +67,7 @@ pub fn announcements(before: &Snapshot, after: &Snapshot, words: Words<'_>) -> V
 mod tests {
     use tabferry_protocol::code::Code;
     use tabferry_protocol::host::{
-        ConnectionView, ItemView, PlainItem, ProposalView, SignalingProblem, TransferView,
+        ConnectionView, ItemView, PlainItem, ProposalView, SignalingProblem, TransferView, Visible,
     };
     use tabferry_protocol::id::{ItemId, TransferId};
 
@@ -78,6 +78,7 @@ mod tests {
         Snapshot {
             device: None,
             connection: ConnectionView::Online,
+            visible: Visible::Everyone,
             devices: Vec::new(),
             incoming: Vec::new(),
             transfers: Vec::new(),

@@ -63,6 +63,7 @@ pub(crate) mod tests {
             id: DeviceId::from_bytes([number; 16]),
             name: DeviceName::try_from(name.to_owned()).unwrap(),
             kind: DeviceKind::Computer,
+            paired: false,
         }
     }
 

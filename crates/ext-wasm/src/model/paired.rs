@@ -74,7 +74,10 @@ mod tests {
                 device: device(1, "Ada"),
                 since: 1,
                 last_seen: 2,
-                auto_accept: AutoAccept { files },
+                auto_accept: AutoAccept {
+                    files,
+                    ..AutoAccept::default()
+                },
             };
             PairedModel::new(&view, "computer").limit
         };

@@ -93,31 +93,30 @@ fn other_texts_are_refused_for_a_reason() {
 fn a_link_carries_a_code_in_its_fragment() {
     let code = SecretCode::from_typed("a1b2-0xyz").expect("a code");
     assert_eq!(*code.fragment(), "#code=A1B20XYZ");
-    let read = |fragment| {
-        SecretCode::from_fragment(fragment).map(|code| code.map(|code| code.spelled().to_string()))
-    };
-    for fragment in [
+    let read = |text| SecretCode::from_pasted(text).map(|code| code.spelled().to_string());
+    for link in [
+        "https://tabferry.example/#code=A1B20XYZ",
         "#code=A1B20XYZ",
-        "code=A1B20XYZ",
         "#code=a1b2-0xyz",
         "#code=aib2 oxyz",
+        " a1b2 0xyz ",
     ] {
-        assert_eq!(read(fragment), Some(Ok("A1B2-0XYZ".to_owned())));
+        assert_eq!(read(link), Ok("A1B2-0XYZ".to_owned()), "{link}");
     }
-    for none in [
-        "",
-        "#",
-        "#A1B20XYZ",
-        "#CODE=A1B20XYZ",
-        "##code=A1B20XYZ",
-        "?code=A1B20XYZ",
-        "# code=",
+    for (link, reason) in [
+        ("", Mistyped::TooShort),
+        ("#code=", Mistyped::TooShort),
+        ("#", Mistyped::Character),
+        ("#A1B20XYZ", Mistyped::Character),
+        ("##code=A1B20XYZ", Mistyped::Character),
+        ("#CODE=A1B20XYZ", Mistyped::Character),
+        ("?code=A1B20XYZ", Mistyped::Character),
+        ("#code=A1B20XYZ&x=1", Mistyped::Character),
+        ("#code=A1B2%2D0XYZ", Mistyped::Character),
+        ("https://tabferry.example/A1B20XYZ", Mistyped::Character),
     ] {
-        assert_eq!(read(none), None, "{none:?}");
+        assert_eq!(read(link), Err(reason), "{link}");
     }
-    assert_eq!(read("#code="), Some(Err(Mistyped::TooShort)));
-    assert_eq!(read("#code=A1B20XYZ&x=1"), Some(Err(Mistyped::Character)));
-    assert_eq!(read("#code=A1B2%2D0XYZ"), Some(Err(Mistyped::Character)));
 }
 
 #[test]
@@ -207,7 +206,7 @@ proptest! {
         let spelled = code.spelled().to_string();
         prop_assert_eq!(typed(&spelled), Ok(spelled.clone()));
         prop_assert_eq!(typed(&spelled.to_lowercase()), Ok(spelled.clone()));
-        let again = SecretCode::from_fragment(&code.fragment()).expect("a code").expect("this one");
+        let again = SecretCode::from_pasted(&code.fragment()).expect("this one");
         prop_assert_eq!(&*again.spelled(), &spelled);
         let group = GroupCode::from_random(bytes);
         prop_assert_eq!(GroupCode::try_from(String::from(group)), Ok(group));

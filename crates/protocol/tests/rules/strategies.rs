@@ -11,9 +11,10 @@ use tabferry_protocol::frame::{
     EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::host::{
-    Command, ConnectionView, DeviceView, Direction, Event, ItemView, PairedView, PairingEnd,
-    PairingStep, PairingView, ProposalView, Settings, SignalingProblem, Snapshot, SourceFile,
-    StoredFile, Subject, TransferState, TransferView, Trust, TrustCommand,
+    CodeEnd, CodeStep, Command, ConnectionView, DeviceView, Direction, Event, GroupState,
+    GroupView, ItemView, PairedView, PairingEnd, PairingStep, PairingView, ProposalView, Settings,
+    SignalingProblem, Snapshot, SourceFile, StoredFile, Subject, TransferState, TransferView,
+    Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::id::{
     AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
@@ -30,7 +31,7 @@ use tabferry_protocol::name::cut_to_bytes;
 use tabferry_protocol::pair::PairHalf;
 use tabferry_protocol::paired::AutoAccept;
 use tabferry_protocol::sas::{Asker, Nonce};
-use tabferry_protocol::secret_code::{GroupCode, Nameplate, SecretCode};
+use tabferry_protocol::secret_code::{CodeText, GroupCode, Nameplate, SecretCode};
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
     SignalingCode, Welcome,
@@ -384,14 +385,7 @@ fn source_file() -> impl Strategy<Value = SourceFile> {
 
 pub(crate) fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        (device(), endpoint(), text(99)).prop_map(|(device, endpoint, server)| {
-            Command::Configure(Settings {
-                name: device.name,
-                kind: device.kind,
-                endpoint,
-                server,
-            })
-        }),
+        settings().prop_map(Command::Configure),
         Just(Command::Reconnect),
         (device_id(), item()).prop_map(|(to, item)| Command::SendItem {
             to,
@@ -417,7 +411,39 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         transfer_id().prop_map(|transfer| Command::Cancel { transfer }),
         transfer_id().prop_map(|transfer| Command::Dismiss { transfer }),
         any::<u32>().prop_map(|item| Command::DismissItem { item: ItemId(item) }),
+        Just(Command::ShowInCrowd),
     ]
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let visibility = prop_oneof![
+        Just(Visibility::Everyone),
+        Just(Visibility::Paired),
+        Just(Visibility::Nobody),
+    ];
+    (
+        device(),
+        endpoint(),
+        text(99),
+        visibility,
+        vec(group(), 0..3),
+    )
+        .prop_map(|(device, endpoint, server, visibility, groups)| Settings {
+            name: device.name,
+            kind: device.kind,
+            endpoint,
+            server,
+            visibility,
+            groups,
+        })
+}
+
+fn group() -> impl Strategy<Value = GroupCode> {
+    any::<[u8; 5]>().prop_map(GroupCode::from_random)
+}
+
+fn code_text() -> impl Strategy<Value = CodeText> {
+    text(20).prop_map(CodeText::from)
 }
 
 pub(crate) fn trust_command() -> impl Strategy<Value = TrustCommand> {
@@ -437,11 +463,18 @@ pub(crate) fn trust_command() -> impl Strategy<Value = TrustCommand> {
                 auto_accept,
             }
         }),
+        Just(TrustCommand::OpenCode),
+        code_text().prop_map(|typed| TrustCommand::EnterCode { typed }),
+        Just(TrustCommand::EndCode),
     ]
 }
 
 fn auto_accept() -> impl Strategy<Value = AutoAccept> {
-    any::<Option<u64>>().prop_map(|files| AutoAccept { files })
+    any::<(Option<u64>, bool, bool)>().prop_map(|(files, links, texts)| AutoAccept {
+        files,
+        links,
+        texts,
+    })
 }
 
 fn pairing_step() -> impl Strategy<Value = PairingStep> {
@@ -461,12 +494,48 @@ fn pairing_step() -> impl Strategy<Value = PairingStep> {
     ]
 }
 
+fn code_step() -> impl Strategy<Value = CodeStep> {
+    let reason = prop_oneof![
+        Just(CodeEnd::Mistyped),
+        Just(CodeEnd::NotFound),
+        Just(CodeEnd::Wrong),
+        Just(CodeEnd::Expired),
+        Just(CodeEnd::Guessed),
+        code().prop_map(|code| CodeEnd::Failed { code }),
+    ];
+    prop_oneof![
+        Just(CodeStep::Opening),
+        (code_text(), any::<u64>(), any::<u32>())
+            .prop_map(|(code, until, wrong)| CodeStep::Shows { code, until, wrong }),
+        Just(CodeStep::Connecting),
+        device_view().prop_map(|device| CodeStep::Done { device }),
+        reason.prop_map(|reason| CodeStep::Ended { reason }),
+    ]
+}
+
+fn group_view() -> impl Strategy<Value = GroupView> {
+    let state = prop_oneof![
+        Just(GroupState::Away),
+        any::<u32>().prop_map(|others| GroupState::Joined { others }),
+        Just(GroupState::Refused),
+    ];
+    (group(), state).prop_map(|(name, state)| GroupView { name, state })
+}
+
 pub(crate) fn trust() -> impl Strategy<Value = Trust> {
     let pairing = option::of((device_view(), pairing_step()));
-    (vec(paired_view(), 0..3), pairing).prop_map(|(paired, pairing)| Trust {
-        paired,
-        pairing: pairing.map(|(device, step)| PairingView { device, step }),
-    })
+    (
+        vec(paired_view(), 0..3),
+        pairing,
+        option::of(code_step()),
+        vec(group_view(), 0..3),
+    )
+        .prop_map(|(paired, pairing, code, groups)| Trust {
+            paired,
+            pairing: pairing.map(|(device, step)| PairingView { device, step }),
+            code,
+            groups,
+        })
 }
 
 fn paired_view() -> impl Strategy<Value = PairedView> {
@@ -481,10 +550,11 @@ fn paired_view() -> impl Strategy<Value = PairedView> {
 }
 
 fn device_view() -> impl Strategy<Value = DeviceView> {
-    device().prop_map(|card| DeviceView {
+    (device(), any::<bool>()).prop_map(|(card, paired)| DeviceView {
         id: card.id,
         name: card.name,
         kind: card.kind,
+        paired,
     })
 }
 
@@ -574,7 +644,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         proposal_view().prop_map(|proposal| Event::ProposalArrived { proposal }),
         transfer_id().prop_map(|transfer| Event::ProposalEnded { transfer }),
-        item_view().prop_map(|item| Event::ItemReceived { item }),
+        (item_view(), any::<bool>())
+            .prop_map(|(item, unasked)| Event::ItemReceived { item, unasked }),
         transfer_view().prop_map(|transfer| Event::TransferEnded { transfer }),
         device_view().prop_map(|device| Event::Unverified { device }),
         device_view().prop_map(|device| Event::PairingAsked { device }),
@@ -595,18 +666,27 @@ pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
         Just(ConnectionView::Online),
         problem.prop_map(|problem| ConnectionView::Offline { problem }),
     ];
+    let visible = prop_oneof![
+        Just(Visible::Everyone),
+        Just(Visible::Paired),
+        Just(Visible::Nobody),
+        Just(Visible::Crowded),
+        Just(Visible::Unavailable),
+    ];
     (
         option::of(device()),
         connection,
+        visible,
         vec(device_view(), 0..3),
         vec(proposal_view(), 0..3),
         vec(transfer_view(), 0..3),
         vec(item_view(), 0..3),
     )
         .prop_map(
-            |(device, connection, devices, incoming, transfers, items)| Snapshot {
+            |(device, connection, visible, devices, incoming, transfers, items)| Snapshot {
                 device,
                 connection,
+                visible,
                 devices,
                 incoming,
                 transfers,
