@@ -16,6 +16,8 @@ mod scenario;
 mod transcript;
 #[path = "../../../crates/protocol/tests/scenario/vectors.rs"]
 mod vectors;
+#[path = "../../../crates/protocol/tests/scenario/wycheproof.rs"]
+mod wycheproof_vectors;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -36,7 +38,8 @@ fn cases() -> Vec<Case> {
     cases.extend(names::cases());
     #[cfg(target_arch = "wasm32")]
     cases.extend(pages::cases());
-    cases.extend(vectors::ALL.map(|(name, holds)| Case {
+    let vectors = vectors::ALL.into_iter().chain(wycheproof_vectors::ALL);
+    cases.extend(vectors.map(|(name, holds)| Case {
         name: name.to_owned(),
         check: Box::new(holds),
     }));
