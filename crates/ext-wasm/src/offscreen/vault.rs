@@ -11,7 +11,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbTransactionMode, window};
 
-use super::{log, random};
+use super::log;
+use crate::random;
 
 /// Name of the database, and its version.
 const DATABASE: (&str, u32) = ("tabferry", 1);
