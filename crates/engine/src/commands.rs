@@ -49,7 +49,11 @@ impl Engine {
                 self.items.retain(|known| known.id != item);
                 self.out.changed();
             }
-            Command::ShowInCrowd => {}
+            Command::ShowInCrowd => {
+                self.rooms.show_in_crowd();
+                self.update_rooms();
+                self.out.changed();
+            }
         }
     }
 
@@ -59,10 +63,14 @@ impl Engine {
             TrustCommand::AnswerPairing { yes } => self.answer_pairing(yes),
             TrustCommand::PickPairing { choice } => self.pick_pairing(choice),
             TrustCommand::EndPairing => self.end_pairing(),
-            TrustCommand::Unpair { device } => self.trust.remove(device, &mut self.out),
+            TrustCommand::Unpair { device } => {
+                self.trust.remove(device, &mut self.out);
+                self.trust_changed();
+            }
             TrustCommand::Rename { device, name } => {
                 self.trust
                     .change(device, &mut self.out, |known| known.name = name);
+                self.trust_changed();
             }
             TrustCommand::SetAutoAccept {
                 device,
@@ -72,8 +80,22 @@ impl Engine {
                     known.auto_accept = auto_accept;
                 });
             }
-            TrustCommand::OpenCode | TrustCommand::EnterCode { .. } | TrustCommand::EndCode => {}
+            TrustCommand::OpenCode => self.open_code(),
+            TrustCommand::EnterCode { typed } => self.enter_code(&typed),
+            TrustCommand::EndCode => self.end_code(),
         }
+    }
+
+    /// Other devices are paired, or called otherwise.
+    pub(crate) fn trust_changed(&mut self) {
+        let sessions = self.sessions.values_mut();
+        for device in sessions.filter_map(|session| session.device.as_mut()) {
+            *device = self.trust.shown(device.clone());
+        }
+        for transfer in self.transfers.values_mut() {
+            transfer.device = self.trust.shown(transfer.device.clone());
+        }
+        self.update_rooms();
     }
 
     fn configure(&mut self, settings: Settings) {
@@ -84,11 +106,13 @@ impl Engine {
             .is_none_or(|known| known.server != settings.server);
         let settings = self.settings.insert(settings);
         if server_changed {
-            self.presence.clear();
+            let was_online = self.signaling.is_online();
             self.signaling.connect(self.now, settings, &mut self.out);
+            self.forget_rooms_if_lost(was_online);
         } else if let Some(changed) = self.card().filter(|now| Some(now) != card.as_ref()) {
             self.signaling.send_update(changed, &mut self.out);
         }
+        self.update_rooms();
         self.out.changed();
     }
 

@@ -10,11 +10,13 @@ use tabferry_protocol::id::{DeviceId, TransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::paired::PairedDevice;
 
+use crate::codes::Codes;
 use crate::flow::Read;
 use crate::io::{Input, Output, ReadKey, Time};
 use crate::outbox::Outbox;
 use crate::pairing::Pairings;
 use crate::presence::Presence;
+use crate::rooms::Rooms;
 use crate::session::{Session, SessionKey};
 use crate::signaling::Signaling;
 use crate::table::Table;
@@ -31,11 +33,13 @@ pub struct Engine {
     pub(crate) key: DeviceKey,
     pub(crate) settings: Option<Settings>,
     pub(crate) signaling: Signaling,
+    pub(crate) rooms: Rooms,
     pub(crate) presence: Presence,
     /// Devices seen since the start, for the names of those that have left.
     pub(crate) known: Table<DeviceId, DeviceView>,
     pub(crate) trust: Trust,
     pub(crate) pairings: Pairings,
+    pub(crate) codes: Codes,
     pub(crate) sessions: Table<SessionKey, Session>,
     pub(crate) transfers: Table<TransferId, Transfer>,
     /// Received pages, links and texts, oldest first.
@@ -63,10 +67,12 @@ impl Engine {
             key: kept.key,
             settings: None,
             signaling: Signaling::new(),
+            rooms: Rooms::default(),
             presence: Presence::default(),
             known: Table::default(),
             trust: Trust::of_kept(kept.paired),
             pairings: Pairings::default(),
+            codes: Codes::default(),
             sessions: Table::default(),
             transfers: Table::default(),
             items: VecDeque::new(),
@@ -92,7 +98,7 @@ impl Engine {
                 let was_online = self.signaling.is_online();
                 self.signaling
                     .handle_closed(self.now, problem, &mut self.out);
-                self.forget_presence_if_lost(was_online);
+                self.forget_rooms_if_lost(was_online);
             }
             Input::LocalDescription { connection, sdp } => {
                 self.handle_local_description(connection, sdp)
@@ -133,10 +139,15 @@ impl Engine {
         }
     }
 
+    /// Which device this is.
+    pub(crate) fn id(&self) -> DeviceId {
+        DeviceId::of(&self.key.public())
+    }
+
     /// What this device says of itself, once configured.
     pub(crate) fn card(&self) -> Option<DeviceCard> {
         self.settings.as_ref().map(|settings| DeviceCard {
-            id: DeviceId::of(&self.key.public()),
+            id: self.id(),
             name: settings.name.clone(),
             kind: settings.kind,
         })
@@ -150,8 +161,7 @@ impl Engine {
 
     /// The other devices, under the names that they have here.
     fn devices(&self) -> Vec<DeviceView> {
-        let own = DeviceId::of(&self.key.public());
-        let devices = self.presence.devices(own).into_iter();
+        let devices = self.presence.devices(self.id()).into_iter();
         let mut shown: Vec<_> = devices.map(|device| self.trust.shown(device)).collect();
         shown.sort_unstable_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         shown
@@ -184,6 +194,8 @@ impl Engine {
             .chain(sessions)
             .chain(transfers)
             .chain(self.pairings.deadline())
+            .chain(self.codes.deadline())
+            .chain(self.rooms.deadline(self.now))
             .min()
     }
 
@@ -200,9 +212,11 @@ impl Engine {
         if let Some(settings) = &self.settings {
             let was_online = self.signaling.is_online();
             self.signaling.tick(self.now, settings, &mut self.out);
-            self.forget_presence_if_lost(was_online);
+            self.forget_rooms_if_lost(was_online);
         }
+        self.update_rooms();
         self.tick_pairing();
+        self.tick_code();
         let sessions: Vec<_> = self.sessions.keys().copied().collect();
         for key in sessions {
             self.tick_session(key);
@@ -234,7 +248,7 @@ impl Engine {
         Snapshot {
             device: self.card(),
             connection: self.signaling.view(),
-            visible: host::Visible::Everyone,
+            visible: self.visible(),
             devices: self.devices(),
             incoming: pending.into_iter().filter_map(Transfer::proposal).collect(),
             transfers: others
@@ -251,8 +265,8 @@ impl Engine {
         host::Trust {
             paired: self.trust.views(),
             pairing: self.pairings.view(),
-            code: None,
-            groups: Vec::new(),
+            code: self.codes.view(),
+            groups: self.groups(),
         }
     }
 }

@@ -47,6 +47,9 @@ impl Engine {
                 Ok(frame @ (ControlFrame::Handshake(_) | ControlFrame::Close(_))) => {
                     self.handle_control(session, frame)
                 }
+                Ok(ControlFrame::CodeProof(proof)) if known.by_code => {
+                    self.handle_code_proof(session, &proof.message)
+                }
                 Ok(_) | Err(_) => Err(Code::Unverified),
             },
             (Channel::Bulk, false) => Err(Code::Unverified),
@@ -106,7 +109,8 @@ impl Engine {
                 }
                 Ok(())
             }
-            ControlFrame::CodeProof(_) | ControlFrame::Unknown(_) => Ok(()),
+            ControlFrame::CodeProof(proof) => self.handle_code_proof(session, &proof.message),
+            ControlFrame::Unknown(_) => Ok(()),
         }
     }
 
@@ -238,12 +242,14 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
+        let Some(from) = session.device.clone() else {
+            return;
+        };
         session.idle_since = self.now;
         if !session.take_items(self.now, items.len()) {
             self.refuse(key, wire, Code::Busy);
             return;
         }
-        let from = session.device.clone();
         for (entry, item) in (0..).zip(items) {
             let item = ItemView {
                 id: ItemId(self.out.key()),
@@ -273,12 +279,13 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
-        let Some(connection) = session.connection.as_mut() else {
+        let (Some(connection), Some(device)) =
+            (session.connection.as_mut(), session.device.clone())
+        else {
             return;
         };
         let id = TransferId(self.out.key());
         connection.incoming.insert(wire, id);
-        let device = session.device.clone();
         let manifest = Manifest::Files(files);
         let subject = subject(&manifest);
         let Manifest::Files(files) = manifest else {

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod authentication;
+mod codes;
 mod commands;
 mod connection;
 mod engine;
@@ -24,6 +25,7 @@ mod outbox;
 mod pairing;
 mod presence;
 mod receiving;
+mod rooms;
 mod sending;
 mod session;
 mod sessions;

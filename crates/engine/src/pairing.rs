@@ -192,7 +192,7 @@ impl Engine {
         let Some(open) = self.sessions.get(&session).filter(|it| it.is_open()) else {
             return;
         };
-        let (Some(transcript), device) = (open.transcript(), open.device.clone()) else {
+        let (Some(transcript), Some(device)) = (open.transcript(), open.device.clone()) else {
             return;
         };
         let nonce = Nonce::from_bytes(self.out.bytes());
@@ -219,7 +219,7 @@ impl Engine {
     ) -> Result<(), Code> {
         let Some((initiator, device)) = self.sessions.get(&session).and_then(|known| {
             let connection = known.connection.as_ref()?;
-            Some((connection.offerer, known.device.clone()))
+            Some((connection.offerer, known.device.clone()?))
         }) else {
             return Ok(());
         };
@@ -416,11 +416,13 @@ impl Engine {
         let Some(session) = self.sessions.get(&pairing.session) else {
             return;
         };
-        let Some(key) = session.key() else { return };
+        let (Some(key), Some(known)) = (session.key(), &session.device) else {
+            return;
+        };
         let device = PairedDevice {
             key,
-            name: session.device.name.clone(),
-            kind: session.device.kind,
+            name: known.name.clone(),
+            kind: known.kind,
             secret,
             since: self.unix_seconds(),
             last_seen: self.unix_seconds(),
@@ -430,10 +432,12 @@ impl Engine {
             pairing.state = State::Ended(PairingStep::Done);
         }
         self.trust.insert(device, &mut self.out);
+        self.trust_changed();
     }
 
     /// The peer's person wants no more.
     pub(crate) fn handle_pair_stop(&mut self, session: SessionKey) {
+        self.handle_code_stop(session);
         if let Some(pairing) = self.pairings.live_with(session) {
             let device = pairing.device.id;
             if matches!(pairing.state, State::Comparing(_)) {

@@ -1,28 +1,35 @@
-//! Who is there, as the signaling server tells it. Cards are hints; nothing here is proven.
+//! Who is in which of our rooms, as the signaling server tells it. Everything here is a hint; nothing is proven.
 
 use tabferry_protocol::card::{DeviceCard, EndpointKind};
 use tabferry_protocol::host::DeviceView;
 use tabferry_protocol::id::{DeviceId, PeerId};
-use tabferry_protocol::signaling;
+use tabferry_protocol::limits::ROOM_PEERS;
+use tabferry_protocol::signaling::{self, Room};
 
 use crate::table::Table;
 
-/// A peer whose card is shown.
+/// Someone who is in a room with us.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
-    pub(crate) device: DeviceCard,
     pub(crate) endpoint: EndpointKind,
+    /// The rooms that we share with it.
+    rooms: Vec<Room>,
+    /// What its card says, while one of the rooms shows cards.
+    card: Option<DeviceView>,
+    /// The paired device whose room it is in.
+    paired: Option<DeviceView>,
 }
 
 impl Peer {
-    /// The peer as the server tells of it; `None` if it shows no card.
-    pub(crate) fn with_card(peer: signaling::Peer) -> Option<Self> {
-        Some(Self {
-            id: peer.id,
-            device: peer.device?,
-            endpoint: peer.endpoint,
-        })
+    /// The device that it is taken for; `None` if all that is known of it is a code. A card comes first: it is what a server
+    /// shows to everyone, whereas anyone of a pair may be in the pair's room.
+    pub(crate) fn device(&self) -> Option<&DeviceView> {
+        self.card.as_ref().or(self.paired.as_ref())
+    }
+
+    fn is(&self, device: DeviceId) -> bool {
+        self.device().is_some_and(|known| known.id == device)
     }
 }
 
@@ -39,25 +46,76 @@ impl Presence {
         self.peers = Table::default();
     }
 
-    pub(crate) fn insert(&mut self, peer: Peer) {
-        self.arrivals += 1;
-        self.peers.insert(peer.id, (self.arrivals, peer));
-    }
-
-    /// Takes a changed card of a peer that is there.
-    pub(crate) fn update(&mut self, peer: Peer) {
-        if let Some((_, known)) = self.peers.get_mut(&peer.id) {
-            *known = peer;
+    /// A peer is in a room: in that of a paired device, it is taken for that one. False if it doesn't show what one must show
+    /// there, or if there can't be so many.
+    pub(crate) fn enter(
+        &mut self,
+        room: Room,
+        peer: &signaling::Peer,
+        paired: Option<DeviceView>,
+    ) -> bool {
+        let card = peer.device.as_ref().filter(|_| room.shows_cards());
+        if room.shows_cards() && card.is_none() || self.within(room).count() >= ROOM_PEERS {
+            return false;
         }
+        if !self.peers.contains_key(&peer.id) {
+            self.arrivals += 1;
+            let new = Peer {
+                id: peer.id,
+                endpoint: peer.endpoint,
+                rooms: Vec::new(),
+                card: None,
+                paired: None,
+            };
+            self.peers.insert(peer.id, (self.arrivals, new));
+        }
+        let Some((_, known)) = self.peers.get_mut(&peer.id) else {
+            return false;
+        };
+        if !known.rooms.contains(&room) {
+            known.rooms.push(room);
+        }
+        known.card = card.map(view).or(known.card.take());
+        known.paired = paired.or(known.paired.take());
+        true
     }
 
+    /// Takes a changed card of a peer that shows one of the same device. False if there is none.
+    pub(crate) fn update(&mut self, peer: PeerId, card: &DeviceCard) -> bool {
+        let known = self
+            .peers
+            .get_mut(&peer)
+            .and_then(|(_, peer)| peer.card.as_mut())
+            .filter(|known| known.id == card.id);
+        known.map(|known| *known = view(card)).is_some()
+    }
+
+    /// A peer has left a room. False if it was not in.
+    pub(crate) fn leave(&mut self, room: Room, peer: PeerId) -> bool {
+        let Some((_, known)) = self.peers.get_mut(&peer) else {
+            return false;
+        };
+        let before = known.rooms.len();
+        known.rooms.retain(|other| *other != room);
+        let left = known.rooms.len() < before;
+        if !known.rooms.iter().any(|room| room.shows_cards()) {
+            known.card = None;
+        }
+        if known.rooms.is_empty() {
+            self.peers.remove(&peer);
+        }
+        left
+    }
+
+    /// A peer is in none of the rooms any more.
     pub(crate) fn remove(&mut self, peer: PeerId) {
         self.peers.remove(&peer);
     }
 
-    /// Everyone who is there.
-    pub(crate) fn ids(&self) -> Vec<PeerId> {
-        self.peers.values().map(|(_, peer)| peer.id).collect()
+    /// Who is in a room.
+    pub(crate) fn within(&self, room: Room) -> impl Iterator<Item = &Peer> {
+        let peers = self.peers.values().map(|(_, peer)| peer);
+        peers.filter(move |peer| peer.rooms.contains(&room))
     }
 
     pub(crate) fn get(&self, peer: PeerId) -> Option<&Peer> {
@@ -67,9 +125,8 @@ impl Presence {
     /// The newest peer of a device, a native one first if `native` is wanted.
     pub(crate) fn peer_of(&self, device: DeviceId, native: bool) -> Option<&Peer> {
         let wanted = |peer: &Peer| native == (peer.endpoint == EndpointKind::Native);
-        let of_device = |peer: &Peer| peer.device.id == device;
-        self.newest(|peer| of_device(peer) && wanted(peer))
-            .or_else(|| self.newest(of_device))
+        self.newest(|peer| peer.is(device) && wanted(peer))
+            .or_else(|| self.newest(|peer| peer.is(device)))
     }
 
     /// The newest of some peers.
@@ -81,29 +138,38 @@ impl Presence {
             .map(|(_, peer)| peer)
     }
 
-    /// The devices but our own, each once.
+    /// The devices but our own, each once and as its newest peer shows it.
     pub(crate) fn devices(&self, own: DeviceId) -> Vec<DeviceView> {
-        let newest = |(arrival, peer): &&(u64, Peer)| {
-            let same = |(_, other): &&(u64, Peer)| other.device.id == peer.device.id;
-            !self
-                .peers
-                .values()
-                .filter(same)
-                .any(|(later, _)| later > arrival)
-        };
-        let others = self
-            .peers
+        self.distinct(own, |_| true)
+    }
+
+    /// The same, of one room.
+    pub(crate) fn devices_within(&self, room: Room, own: DeviceId) -> Vec<DeviceView> {
+        self.distinct(own, |peer| peer.rooms.contains(&room))
+    }
+
+    fn distinct(&self, own: DeviceId, among: impl Fn(&Peer) -> bool) -> Vec<DeviceView> {
+        let mut newest: Table<DeviceId, (u64, &DeviceView)> = Table::default();
+        for (arrival, peer) in self.peers.values().filter(|(_, peer)| among(peer)) {
+            if let Some(device) = peer.device()
+                && device.id != own
+                && newest.get(&device.id).is_none_or(|(at, _)| at < arrival)
+            {
+                newest.insert(device.id, (*arrival, device));
+            }
+        }
+        newest
             .values()
-            .filter(|(_, peer)| peer.device.id != own);
-        others.filter(newest).map(|(_, peer)| view(peer)).collect()
+            .map(|(_, device)| (*device).clone())
+            .collect()
     }
 }
 
-pub(crate) fn view(peer: &Peer) -> DeviceView {
+fn view(card: &DeviceCard) -> DeviceView {
     DeviceView {
-        id: peer.device.id,
-        name: peer.device.name.clone(),
-        kind: peer.device.kind,
+        id: card.id,
+        name: card.name.clone(),
+        kind: card.kind,
         paired: false,
     }
 }

@@ -3,7 +3,7 @@
 use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::DeviceView;
-use tabferry_protocol::id::PeerId;
+use tabferry_protocol::id::{DeviceId, PeerId};
 use tabferry_protocol::identity::PublicKey;
 use tabferry_protocol::limits::{
     CONNECT_ATTEMPT_MS, CONNECT_TIMEOUT_MS, IDLE_TIMEOUT_MS, ITEMS_PER_MINUTE,
@@ -21,7 +21,10 @@ pub(crate) struct SessionKey(pub(crate) u32);
 pub(crate) struct Session {
     /// How signaling reaches it. Changes when the peer comes back under a new id.
     pub(crate) peer: PeerId,
-    pub(crate) device: DeviceView,
+    /// Which device it is; `None` until it has proved that, if all that brought it here is a code.
+    pub(crate) device: Option<DeviceView>,
+    /// Whether it is open only once the peer has proved to have the code.
+    pub(crate) by_code: bool,
     pub(crate) endpoint: EndpointKind,
     pub(crate) connection: Option<Connection>,
     /// When to try again.
@@ -34,18 +37,20 @@ pub(crate) struct Session {
     pub(crate) idle_since: Time,
     /// When bytes of any transfer last moved: those of one may wait for long behind those of others.
     pub(crate) moved_at: Time,
-    /// What the peer has proved, once it has.
+    /// What the peer has proved on this connection, once it has.
     pub(crate) verified: Option<(PublicKey, [u8; 32])>,
     /// Items taken in the minute that began then.
     items: (Time, usize),
 }
 
 impl Session {
-    pub(crate) fn new(peer: PeerId, device: DeviceView, endpoint: EndpointKind, now: Time) -> Self {
+    pub(crate) fn new(peer: &Peer, now: Time) -> Self {
+        let device = peer.device().cloned();
         Self {
-            peer,
+            peer: peer.id,
+            by_code: device.is_none(),
             device,
-            endpoint,
+            endpoint: peer.endpoint,
             connection: None,
             retry_at: None,
             probe_until: None,
@@ -59,7 +64,13 @@ impl Session {
 
     /// Whether a peer is the endpoint that this session is with, under whatever id.
     pub(crate) fn is_with(&self, peer: &Peer) -> bool {
-        self.device.id == peer.device.id && self.endpoint == peer.endpoint
+        let same = |known: &DeviceView| peer.device().is_some_and(|it| it.id == known.id);
+        self.device.as_ref().is_some_and(same) && self.endpoint == peer.endpoint
+    }
+
+    /// Whether it is with this device.
+    pub(crate) fn is_of(&self, device: DeviceId) -> bool {
+        self.device.as_ref().is_some_and(|known| known.id == device)
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -70,14 +81,12 @@ impl Session {
 
     /// The key that the peer has proved.
     pub(crate) fn key(&self) -> Option<PublicKey> {
-        self.verified.filter(|_| self.is_open()).map(|(key, _)| key)
+        self.verified.map(|(key, _)| key)
     }
 
     /// The digest of the handshake.
     pub(crate) fn transcript(&self) -> Option<[u8; 32]> {
-        self.verified
-            .filter(|_| self.is_open())
-            .map(|(_, transcript)| transcript)
+        self.verified.map(|(_, transcript)| transcript)
     }
 
     /// Whether the peer connects to us, and has not finished.

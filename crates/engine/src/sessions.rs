@@ -1,5 +1,6 @@
 //! Which peers we are connected to: presence into sessions, signals into connections, losses into retries and ends.
 
+use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{Close, ControlFrame};
@@ -10,12 +11,12 @@ use tabferry_protocol::limits::{
     CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
     PROPOSAL_RETRIES, SESSIONS,
 };
-use tabferry_protocol::signaling::{Room, ServerMessage, Signal, SignalBody, SignalingCode};
+use tabferry_protocol::signaling::{self, Room, ServerMessage, Signal, SignalBody, SignalingCode};
 
 use crate::connection::Connection;
 use crate::engine::Engine;
 use crate::io::{ConnectionKey, ConnectionState, Output, Time};
-use crate::presence::{Peer, view};
+use crate::presence::Peer;
 use crate::session::{Session, SessionKey};
 use crate::transfer::Transfer;
 
@@ -28,54 +29,101 @@ impl Engine {
         let message = self
             .signaling
             .handle_received(self.now, text, &mut self.out);
-        self.forget_presence_if_lost(was_online);
+        self.forget_rooms_if_lost(was_online);
         match message {
-            Some(ServerMessage::Welcome(_)) => {
-                self.signaling
-                    .send_join(Room::Nearby, self.card(), &mut self.out);
+            Some(ServerMessage::Welcome(welcome)) => {
+                self.rooms.welcome(self.now, &welcome);
+                self.update_rooms();
             }
-            Some(ServerMessage::Joined { peers, .. }) => peers
-                .into_iter()
-                .filter_map(Peer::with_card)
-                .for_each(|peer| self.meet(&peer)),
-            Some(ServerMessage::PeerJoined { peer, .. }) => {
-                if let Some(peer) = Peer::with_card(peer) {
-                    self.meet(&peer);
-                }
+            Some(ServerMessage::Joined { room, peers }) => self.handle_joined(room, peers),
+            Some(ServerMessage::PeerJoined { room, peer }) => {
+                self.enter(room, &peer);
+                self.hide_in_crowd();
             }
             Some(ServerMessage::PeerUpdated { peer }) => {
-                if let Some(peer) = Peer::with_card(peer) {
-                    self.update_peer(peer);
+                if let Some(card) = &peer.device {
+                    self.update_peer(peer.id, card);
                 }
             }
-            Some(ServerMessage::PeerLeft { peer, .. }) => self.part(peer),
-            // No other room is joined: whoever is known is known from here.
-            Some(ServerMessage::RoomClosed { room: Room::Nearby }) => self
-                .presence
-                .ids()
-                .into_iter()
-                .for_each(|peer| self.part(peer)),
+            Some(ServerMessage::PeerLeft { room, peer }) => self.part(room, peer),
+            Some(ServerMessage::RoomClosed { room }) if self.codes.is_room(room) => {
+                self.code_room_closed(room);
+            }
+            Some(ServerMessage::RoomClosed { room }) => {
+                self.rooms.refused(self.now, room);
+                self.close_room(room);
+            }
             Some(ServerMessage::Signal { from, signal }) => self.handle_signal(from, signal),
             Some(ServerMessage::Error {
                 code: SignalingCode::PeerNotFound,
                 to: Some(peer),
                 ..
-            }) => self.part(peer),
+            }) => {
+                self.presence.remove(peer);
+                self.lose_sight(peer);
+            }
+            Some(ServerMessage::Error {
+                code,
+                room: Some(room),
+                ..
+            }) if self.codes.is_room(room) => self.code_room_refused(code),
+            Some(ServerMessage::Error {
+                room: Some(room), ..
+            }) => {
+                self.rooms.refused(self.now, room);
+                self.out.changed();
+            }
             _ => {}
         }
     }
 
-    pub(crate) fn forget_presence_if_lost(&mut self, was_online: bool) {
+    pub(crate) fn forget_rooms_if_lost(&mut self, was_online: bool) {
         if was_online && !self.signaling.is_online() {
+            self.rooms.clear();
             self.presence.clear();
+            self.code_room_lost();
             self.out.changed();
+        }
+    }
+
+    /// The server has let us into a room.
+    fn handle_joined(&mut self, room: Room, peers: Vec<signaling::Peer>) {
+        let is_code = self.codes.is_room(room);
+        if !is_code && !self.rooms.is_asked(room) {
+            // Left again before the answer came.
+            return;
+        }
+        self.rooms.joined(room);
+        for peer in &peers {
+            self.enter(room, peer);
+        }
+        if is_code {
+            let peers: Vec<_> = peers.iter().map(|peer| peer.id).collect();
+            self.code_room_joined(&peers);
+        }
+        self.hide_in_crowd();
+        self.out.changed();
+    }
+
+    /// Someone is in a room of ours.
+    fn enter(&mut self, room: Room, peer: &signaling::Peer) {
+        if !self.rooms.is_asked(room) && !self.codes.is_room(room) {
+            return;
+        }
+        let paired = self.rooms.paired(room);
+        let paired = paired.and_then(|device| self.trust.device(device));
+        if self.presence.enter(room, peer, paired)
+            && let Some(peer) = self.presence.get(peer.id).cloned()
+        {
+            self.meet(&peer);
         }
     }
 
     /// A peer is there. If it is one that we knew under an older id, its session follows it.
     fn meet(&mut self, peer: &Peer) {
-        self.remember(peer);
-        self.presence.insert(peer.clone());
+        if let Some(device) = peer.device() {
+            self.remember(device.clone());
+        }
         self.out.changed();
         let returned: Vec<_> = self
             .sessions
@@ -112,7 +160,7 @@ impl Engine {
             None => {
                 session.peer = peer.id;
                 if !session.is_open() {
-                    session.device = view(peer);
+                    session.device = peer.device().cloned();
                 }
                 session.probe_until = session.probe_until.filter(|_| session.is_open());
             }
@@ -121,6 +169,7 @@ impl Engine {
                     self.attach(id, other);
                 }
                 self.pairings.follow(key, other);
+                self.codes.follow(key, other);
                 self.ask_to_pair(other);
                 self.remove_session(key);
             }
@@ -140,38 +189,43 @@ impl Engine {
         }
     }
 
-    fn remember(&mut self, peer: &Peer) {
-        if self.known.len() >= KNOWN_DEVICES && !self.known.contains_key(&peer.device.id) {
+    fn remember(&mut self, device: DeviceView) {
+        if self.known.len() >= KNOWN_DEVICES && !self.known.contains_key(&device.id) {
             let first = self.known.keys().next().copied();
             first.and_then(|first| self.known.remove(&first));
         }
-        self.known.insert(peer.device.id, view(peer));
+        self.known.insert(device.id, device);
     }
 
-    fn update_peer(&mut self, peer: Peer) {
-        if self
-            .presence
-            .get(peer.id)
-            .is_none_or(|known| known.device.id != peer.device.id)
-        {
+    fn update_peer(&mut self, peer: PeerId, card: &DeviceCard) {
+        if !self.presence.update(peer, card) {
             return;
         }
-        self.remember(&peer);
+        let Some(device) = self.presence.get(peer).and_then(Peer::device).cloned() else {
+            return;
+        };
+        self.remember(device.clone());
         // What a device has proved of itself stands until it connects again.
         for session in self
             .sessions
             .values_mut()
-            .filter(|session| session.peer == peer.id && !session.is_open())
+            .filter(|session| session.peer == peer && !session.is_open())
         {
-            session.device = view(&peer);
+            session.device = Some(device.clone());
         }
-        self.presence.update(peer);
         self.out.changed();
     }
 
-    /// The server says that a peer has left. An open connection may outlive that: it is asked for a sign of life.
-    fn part(&mut self, peer: PeerId) {
-        self.presence.remove(peer);
+    /// The server says that a peer has left a room, or we have.
+    pub(crate) fn part(&mut self, room: Room, peer: PeerId) {
+        if self.presence.leave(room, peer) && self.presence.get(peer).is_none() {
+            self.lose_sight(peer);
+        }
+        self.out.changed();
+    }
+
+    /// A peer is in no room with us any more. An open connection may outlive that: it is asked for a sign of life.
+    fn lose_sight(&mut self, peer: PeerId) {
         self.out.changed();
         let keys: Vec<_> = self
             .sessions
@@ -223,7 +277,7 @@ impl Engine {
             None => self
                 .sessions
                 .iter()
-                .find(|(_, it)| it.device.id == device && it.is_open())
+                .find(|(_, it)| it.is_of(device) && it.is_open())
                 .map(|(key, _)| *key)
                 .ok_or(if self.signaling.is_online() {
                     Code::PeerNotFound
@@ -239,7 +293,9 @@ impl Engine {
         };
         if let Some(transfer) = self.transfers.get_mut(&id) {
             transfer.session = Some(key);
-            transfer.device = session.device.clone();
+            if let Some(device) = &session.device {
+                transfer.device = device.clone();
+            }
         }
         if session.is_open() {
             self.propose_waiting(key);
@@ -280,7 +336,7 @@ impl Engine {
         Some(key)
     }
 
-    fn session_for(&mut self, peer: &Peer) -> Result<SessionKey, Code> {
+    pub(crate) fn session_for(&mut self, peer: &Peer) -> Result<SessionKey, Code> {
         if let Some(key) = self.session_with(peer.id) {
             return Ok(key);
         }
@@ -294,15 +350,13 @@ impl Engine {
             self.remove_session(unused);
         }
         let key = SessionKey(self.out.key());
-        self.sessions.insert(
-            key,
-            Session::new(peer.id, view(peer), peer.endpoint, self.now),
-        );
+        self.sessions.insert(key, Session::new(peer, self.now));
         Ok(key)
     }
 
     fn is_used(&self, key: SessionKey) -> bool {
         self.pairings.uses(key)
+            || self.codes.uses(key)
             || self
                 .transfers
                 .values()
@@ -433,8 +487,7 @@ impl Engine {
             &mut self.out,
         )?;
         if !self.sessions.contains_key(&key) {
-            let session = Session::new(peer.id, view(&peer), peer.endpoint, self.now);
-            self.sessions.insert(key, session);
+            self.sessions.insert(key, Session::new(&peer, self.now));
         }
         if let Some(session) = self.sessions.get_mut(&key) {
             session.connection = Some(answer);
@@ -490,7 +543,7 @@ impl Engine {
     }
 
     /// Sends what may be said before the peer has proved who it is, if the channels are open.
-    fn send_unproven(&mut self, key: SessionKey, frame: &ControlFrame) {
+    pub(crate) fn send_unproven(&mut self, key: SessionKey, frame: &ControlFrame) {
         let connection = self
             .sessions
             .get(&key)
@@ -628,26 +681,44 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&key) else {
             return Ok(());
         };
-        let meant = DeviceId::of(&verified.peer) == session.device.id;
+        // Whoever has the code may be any device; from then on it is this one.
+        let meant = match &session.device {
+            Some(device) => DeviceId::of(&verified.peer) == device.id,
+            None => session.by_code,
+        };
         if !meant || !self.trust.fits(verified.peer) {
             return Err(Code::Unverified);
         }
-        session.device = DeviceView {
+        session.device = Some(self.trust.shown(DeviceView {
             id: verified.card.id,
             name: verified.card.name,
             kind: verified.card.kind,
             paired: false,
-        };
-        session.device = self.trust.shown(session.device.clone());
+        }));
         session.verified = Some((verified.peer, verified.transcript));
         session.retry_at = None;
         session.idle_since = now;
-        let device = session.device.clone();
+        let by_code = session.by_code;
         if let Some(last) = last {
             self.send_unproven(key, &ControlFrame::Handshake(last));
         }
         verified.versions.common().ok_or(Code::Incompatible)?;
-        if let Some(connection) = self.connection_mut(key) {
+        if !by_code {
+            self.use_session(key);
+        }
+        self.begin_code_proof(key);
+        Ok(())
+    }
+
+    /// The peer has proved all that it must: what waits for it begins.
+    pub(crate) fn use_session(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        let Some(device) = session.device.clone() else {
+            return;
+        };
+        if let Some(connection) = session.connection.as_mut() {
             connection.open = true;
         }
         for transfer in self
@@ -663,7 +734,6 @@ impl Engine {
         self.out.changed();
         self.propose_waiting(key);
         self.ask_to_pair(key);
-        Ok(())
     }
 
     pub(crate) fn handle_connection_ended(&mut self, connection: ConnectionKey) {
@@ -674,11 +744,11 @@ impl Engine {
 
     /// Closes a connection without a word on its transfers.
     fn drop_connection(&mut self, key: SessionKey) {
-        if let Some(connection) = self
-            .sessions
-            .get_mut(&key)
-            .and_then(|session| session.connection.take())
-        {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        session.verified = None;
+        if let Some(connection) = session.connection.take() {
             self.out.push(Output::CloseConnection {
                 connection: connection.key,
             });
@@ -705,6 +775,7 @@ impl Engine {
         self.signal(key, SignalBody::Bye { code: None });
         self.drop_connection(key);
         self.interrupt_pairing(key, code);
+        self.interrupt_code(key, code);
         for id in self.transfers_of(key) {
             let Some(transfer) = self.transfers.get_mut(&id) else {
                 continue;
@@ -748,6 +819,7 @@ impl Engine {
         let transfers = self.waiting(key).map(|(at, _)| at);
         transfers
             .chain(self.pairings.wanting_ends(key))
+            .chain(self.codes.wanting_ends(key))
             .min()
             .filter(|_| !open)
     }
@@ -768,6 +840,13 @@ impl Engine {
             .is_some_and(|at| at <= self.now)
         {
             self.lose_pairing(key, Code::Unreachable);
+        }
+        if self
+            .codes
+            .wanting_ends(key)
+            .is_some_and(|at| at <= self.now)
+        {
+            self.lose_code(key, Code::Unreachable);
         }
         if !self.is_used(key) {
             self.signal(key, SignalBody::Bye { code: None });
@@ -793,14 +872,16 @@ impl Engine {
 
     /// Ends a session and all its transfers with a code.
     pub(crate) fn end_session(&mut self, key: SessionKey, code: Code) {
-        if let Some(session) = self.sessions.get(&key)
+        // Who comes with a code is told where that was typed; who comes with none has no name.
+        if let Some(session) = self.sessions.get(&key).filter(|it| !it.by_code)
+            && let Some(device) = session.device.clone()
             && code == Code::Unverified
         {
-            let device = session.device.clone();
             self.out.event(Event::Unverified { device });
         }
         self.drop_connection(key);
         self.lose_pairing(key, code);
+        self.lose_code(key, code);
         for id in self.transfers_of(key) {
             let pending = self.transfers.get(&id).is_some_and(Transfer::is_pending);
             let state = if pending {
@@ -816,6 +897,7 @@ impl Engine {
     fn remove_session(&mut self, key: SessionKey) {
         self.drop_connection(key);
         self.lose_pairing(key, Code::ConnectionLost);
+        self.lose_code(key, Code::ConnectionLost);
         self.sessions.remove(&key);
     }
 

@@ -7,6 +7,7 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::{
     SIGNALING_BACKOFF_MAX_MS, SIGNALING_BACKOFF_MIN_MS, SIGNALING_HELLO_TIMEOUT_MS,
 };
+use tabferry_protocol::secret_code::Nameplate;
 use tabferry_protocol::signaling::{
     ClientHello, ClientMessage, IceServer, Room, ServerMessage, Signal, SignalingCode, Welcome,
 };
@@ -135,8 +136,8 @@ impl Signaling {
             (
                 _,
                 ServerMessage::Error {
-                    code: SignalingCode::RateLimited | SignalingCode::RoomFull,
-                    room: None | Some(Room::Nearby),
+                    code: SignalingCode::RateLimited,
+                    room: None,
                     ..
                 },
             ) => {
@@ -164,6 +165,20 @@ impl Signaling {
     pub(crate) fn send_join(&self, room: Room, device: Option<DeviceCard>, out: &mut Outbox) {
         if self.is_online() {
             send(&ClientMessage::Join { room, device }, out);
+        }
+    }
+
+    /// Opens the room of a code.
+    pub(crate) fn send_open(&self, nameplate: Nameplate, out: &mut Outbox) {
+        if self.is_online() {
+            send(&ClientMessage::Open { nameplate }, out);
+        }
+    }
+
+    /// Leaves a room.
+    pub(crate) fn send_leave(&self, room: Room, out: &mut Outbox) {
+        if self.is_online() {
+            send(&ClientMessage::Leave { room }, out);
         }
     }
 

@@ -2,7 +2,7 @@
 //! seen the device prove its key.
 
 use tabferry_protocol::host::{DeviceView, PairedView};
-use tabferry_protocol::id::DeviceId;
+use tabferry_protocol::id::{DeviceId, PairTag};
 use tabferry_protocol::identity::PublicKey;
 use tabferry_protocol::limits::{PAIRED_DEVICES, UNASKED_BYTES_PER_DAY, UNASKED_FILES_PER_DAY};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
@@ -39,6 +39,21 @@ impl Trust {
             paired,
             unasked: Table::default(),
         }
+    }
+
+    /// Under which tag each paired device is found in this hour.
+    pub(crate) fn tags(&self, hour: u64) -> impl Iterator<Item = (DeviceId, PairTag)> {
+        let paired = self.paired.iter();
+        paired.map(move |(device, known)| (*device, known.secret.tag(hour)))
+    }
+
+    pub(crate) fn is_paired(&self, device: DeviceId) -> bool {
+        self.paired.contains_key(&device)
+    }
+
+    /// A paired device, as it is shown.
+    pub(crate) fn device(&self, device: DeviceId) -> Option<DeviceView> {
+        self.paired.get(&device).map(|known| view(known).device)
     }
 
     /// Whether a proven key may be that of the device with its id: an id could, in theory, have a second one.

@@ -14,6 +14,7 @@ use spake2::{Ed25519Group, Identity, Password, Spake2};
 use zeroize::Zeroizing;
 
 use crate::code::Code;
+use crate::pair::PairSecret;
 use crate::secret_code::Secret;
 
 /// What BLAKE3 derives the secret scalar and the key of the confirmations under.
@@ -28,8 +29,8 @@ const CONFIRMATION_BYTES: usize = 32;
 pub enum Progress {
     /// Send this and wait for the next message.
     Reply(Vec<u8>),
-    /// The other end has the same code. Send the last message first, if there is one.
-    Proven(Option<Vec<u8>>),
+    /// The other end has the same code. Send the last message first, if there is one. What both share from now on.
+    Proven(Option<Vec<u8>>, PairSecret),
 }
 
 /// Why nothing was proved. The code is used up for this attempt, whichever it is.
@@ -75,8 +76,8 @@ enum Role {
 enum Awaits {
     /// The other's point. This end's own, which the host has not sent yet.
     Point(Spake2<Ed25519Group>, Option<Vec<u8>>),
-    /// The other's confirmation, under this key.
-    Confirmation(Zeroizing<[u8; 32]>),
+    /// The other's confirmation, under this key, and what both share then.
+    Confirmation(Zeroizing<[u8; 32]>, PairSecret),
 }
 
 impl CodeProof {
@@ -110,16 +111,17 @@ impl CodeProof {
                     spake2::Error::WrongLength => ProofError::WrongLength,
                     _ => ProofError::Malformed,
                 })?;
-                let key = Zeroizing::new(key);
-                let key = Zeroizing::new(blake3::derive_key(CONFIRMATION_CONTEXT, &key));
+                let shared = Zeroizing::new(key);
+                let secret = PairSecret::of_code(&shared);
+                let key = Zeroizing::new(blake3::derive_key(CONFIRMATION_CONTEXT, &shared));
                 let reply = match point {
                     Some(point) => point,
                     None => self.confirmation(self.role, &key).as_bytes().to_vec(),
                 };
-                self.awaits = Some(Awaits::Confirmation(key));
+                self.awaits = Some(Awaits::Confirmation(key, secret));
                 Ok(Progress::Reply(reply))
             }
-            Awaits::Confirmation(key) => {
+            Awaits::Confirmation(key, secret) => {
                 let found: [u8; CONFIRMATION_BYTES] =
                     message.try_into().map_err(|_| ProofError::WrongLength)?;
                 // The comparison of a blake3::Hash takes the same time for all values.
@@ -130,7 +132,7 @@ impl CodeProof {
                     Role::Guest => None,
                     Role::Host => Some(self.confirmation(self.role, &key).as_bytes().to_vec()),
                 };
-                Ok(Progress::Proven(last))
+                Ok(Progress::Proven(last, secret))
             }
         }
     }
@@ -144,7 +146,7 @@ impl fmt::Debug for CodeProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let awaits = match self.awaits {
             Some(Awaits::Point(..)) => "a point",
-            Some(Awaits::Confirmation(_)) => "a confirmation",
+            Some(Awaits::Confirmation(..)) => "a confirmation",
             None => "nothing",
         };
         f.debug_struct("CodeProof")

@@ -3,6 +3,7 @@
 //! parsed here into a type that cannot hold a wrong value. This crate knows no socket, clock, thread, file or randomness.
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod card;
 pub mod code;
 pub mod code_proof;

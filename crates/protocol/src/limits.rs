@@ -152,6 +152,9 @@ pub const GROUPS: usize = 4;
 /// Other devices that may be near at one public address and not paired, before it is taken for one that strangers share.
 pub const UNRELATED_DEVICES: usize = 8;
 
+/// A room that the server refused is asked for again after this. Milliseconds.
+pub const ROOM_RETRY_MS: u64 = 60_000;
+
 /// Sessions at once; one more peer is refused as busy.
 pub const SESSIONS: usize = 32;
 
@@ -244,7 +247,7 @@ pub const SOURCES_REMEMBERED: usize = 100_000;
 pub const CODE_LIFE_MS: u64 = 10 * 60_000;
 
 /// Guests of one code, one after the other: a person mistypes the secret once or twice, and whoever guesses has no more
-/// tries than that.
+/// tries than that. The device that shows the code counts wrong ones itself.
 pub const CODE_GUESTS: u32 = 3;
 
 /// Codes that one source may have open: one for each person of a household.

@@ -15,6 +15,7 @@ use crate::limits::PAIR_TAG_OVERLAP_SECONDS;
 
 /// What BLAKE3 derives the secret and the key of its tags under.
 const SECRET_CONTEXT: &str = "tabferry pair secret v1";
+const CODE_SECRET_CONTEXT: &str = "tabferry code pair secret v1";
 const TAG_CONTEXT: &str = "tabferry pair tag v1";
 
 /// One tag serves for this long.
@@ -79,6 +80,14 @@ impl PairSecret {
         )))
     }
 
+    /// The secret of two devices that proved to have the same code: of what both share after that proof.
+    pub(crate) fn of_code(shared: &[u8]) -> Self {
+        Self(Zeroizing::new(blake3::derive_key(
+            CODE_SECRET_CONTEXT,
+            shared,
+        )))
+    }
+
     /// The secret as text, for storing: 64 lower-case hexadecimal characters.
     pub fn expose_text(&self) -> Zeroizing<String> {
         Zeroizing::new(hex::encode(&self.0[..]))
@@ -112,6 +121,18 @@ impl fmt::Debug for PairSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PairSecret")
     }
+}
+
+/// When [`hours_around`] gives others than at this moment. Both are seconds since 1970.
+pub fn next_change(unix_seconds: u64) -> u64 {
+    let passed = unix_seconds % HOUR_SECONDS;
+    let changes = [
+        PAIR_TAG_OVERLAP_SECONDS,
+        HOUR_SECONDS - PAIR_TAG_OVERLAP_SECONDS,
+        HOUR_SECONDS + PAIR_TAG_OVERLAP_SECONDS,
+    ];
+    let next = changes.into_iter().find(|change| *change > passed);
+    unix_seconds.saturating_add(next.unwrap_or(HOUR_SECONDS) - passed)
 }
 
 /// The hours under whose tags a device should be found at this moment (seconds since 1970): the current one first, and within

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use tabferry_protocol::address::is_private;
 use tabferry_protocol::limits::{SITE_SOURCES, SOURCES_REMEMBERED};
 
-use crate::address::{Source, is_private};
+use crate::address::Source;
 
 /// Sources are looked through for forgettable ones when there are twice as many as after the last time, and this
 /// many at least.

@@ -3,11 +3,13 @@
 
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::Scalar;
+use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::code_proof::{CodeProof, Progress, ProofError};
+use tabferry_protocol::pair::PairSecret;
 use tabferry_protocol::secret_code::{Secret, SecretCode};
 
 use crate::identity::hex;
@@ -46,10 +48,13 @@ fn run(mut guest: (CodeProof, Vec<u8>), mut host: CodeProof) -> [Vec<u8>; 4] {
     let second = reply(host.read(&first));
     let third = reply(guest.0.read(&second));
     let fourth = match host.read(&third) {
-        Ok(Progress::Proven(Some(fourth))) => fourth,
+        Ok(Progress::Proven(Some(fourth), _)) => fourth,
         other => panic!("not proven but {other:?}"),
     };
-    assert_eq!(guest.0.read(&fourth), Ok(Progress::Proven(None)));
+    assert!(matches!(
+        guest.0.read(&fourth),
+        Ok(Progress::Proven(None, _))
+    ));
     [first, second, third, fourth]
 }
 
@@ -262,13 +267,13 @@ fn every_message_in_every_state_has_one_outcome() {
             let (mut end, awaited) = start();
             let progress = end.read(message);
             if awaited == Some(*message) {
-                assert_eq!(matches!(progress, Ok(Progress::Proven(_))), read == 1);
+                assert_eq!(matches!(progress, Ok(Progress::Proven(..))), read == 1);
                 continue;
             }
             match progress {
                 // Anybody may send a point of the right role.
                 Ok(Progress::Reply(_)) => assert!(read == 0 && message.len() == 33),
-                Ok(Progress::Proven(_)) => panic!("proven by another message"),
+                Ok(Progress::Proven(..)) => panic!("proven by another message"),
                 Err(error) => {
                     assert_eq!(error == ProofError::Ended, read == 2);
                     assert_eq!(end.read(message), Err(ProofError::Ended));
@@ -350,8 +355,8 @@ impl Documented {
         [side, &point.compress().to_bytes()[..]].concat()
     }
 
-    /// Both confirmations, the guest's first.
-    fn confirmations(&self, other: &[u8]) -> [Vec<u8>; 2] {
+    /// Both confirmations, the guest's first, and what both share then.
+    fn confirmations(&self, other: &[u8]) -> ([Vec<u8>; 2], PairSecret) {
         let theirs: [u8; 32] = other[1..].try_into().expect("33 bytes");
         let point = CompressedEdwardsY(theirs).decompress().expect("a point");
         let shared = (point - Self::blind(!self.is_guest) * self.factor()) * self.scalar;
@@ -369,10 +374,16 @@ impl Documented {
         hash.update(shared.compress().to_bytes());
         let shared = hash.finalize();
         let key = blake3::derive_key("tabferry code proof confirmation v1", &shared);
-        [b"G", b"H"].map(|role| {
+        let confirmations = [b"G", b"H"].map(|role| {
             let confirmed = [role, &TRANSCRIPT[..]].concat();
             blake3::keyed_hash(&key, &confirmed).as_bytes().to_vec()
-        })
+        });
+        let secret = blake3::derive_key("tabferry code pair secret v1", &shared);
+        let text = HEXLOWER.encode(&secret);
+        (
+            confirmations,
+            PairSecret::from_text(&text).expect("32 bytes"),
+        )
     }
 }
 
@@ -387,14 +398,15 @@ fn an_implementation_of_the_document_is_understood() {
     let mut right = host(&code);
     let documented = end(true);
     let answer = reply(right.read(&documented.point()));
-    let [of_guest, of_host] = documented.confirmations(&answer);
-    assert_eq!(right.read(&of_guest), Ok(Progress::Proven(Some(of_host))));
+    let ([of_guest, of_host], secret) = documented.confirmations(&answer);
+    let proven = Progress::Proven(Some(of_host), secret);
+    assert_eq!(right.read(&of_guest), Ok(proven));
 
     let (mut left, first) = guest(&code);
     let documented = end(false);
-    let [of_guest, of_host] = documented.confirmations(&first);
+    let ([of_guest, of_host], secret) = documented.confirmations(&first);
     assert_eq!(reply(left.read(&documented.point())), of_guest);
-    assert_eq!(left.read(&of_host), Ok(Progress::Proven(None)));
+    assert_eq!(left.read(&of_host), Ok(Progress::Proven(None, secret)));
 }
 
 #[test]
@@ -445,8 +457,8 @@ proptest! {
         let (mut left, _) = guest(&code);
         let mut right = host(&code);
         for message in &messages {
-            prop_assert!(!matches!(left.read(message), Ok(Progress::Proven(_))));
-            prop_assert!(!matches!(right.read(message), Ok(Progress::Proven(_))));
+            prop_assert!(!matches!(left.read(message), Ok(Progress::Proven(..))));
+            prop_assert!(!matches!(right.read(message), Ok(Progress::Proven(..))));
         }
     }
 
@@ -457,7 +469,7 @@ proptest! {
         let mut right = host(&code);
         for (end, side) in [(&mut left, b"B"), (&mut right, b"A")] {
             let read = end.read(&[side, &point[..]].concat());
-            prop_assert!(!matches!(read, Ok(Progress::Proven(_))));
+            prop_assert!(!matches!(read, Ok(Progress::Proven(..))));
             prop_assert!(end.read(&confirmation).is_err());
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use tabferry_protocol::hex::InvalidHex;
 use tabferry_protocol::limits::PAIR_TAG_OVERLAP_SECONDS;
-use tabferry_protocol::pair::{PairHalf, PairSecret, hours_around};
+use tabferry_protocol::pair::{PairHalf, PairSecret, hours_around, next_change};
 
 fn secret(asker: u8, asked: u8) -> PairSecret {
     let half = |byte| PairHalf::from_bytes([byte; 32]);
@@ -103,6 +103,19 @@ proptest! {
         prop_assert!(hours(now + difference).iter().any(|hour| here.contains(hour)));
         prop_assert!(here.len() <= 2);
         prop_assert_eq!(here[0], now / 3_600);
+    }
+
+    #[test]
+    fn hours_change_when_they_are_said_to(now in 3_600u64..1 << 40) {
+        let sorted = |at| {
+            let mut hours = hours(at);
+            hours.sort_unstable();
+            hours
+        };
+        let next = next_change(now);
+        prop_assert!(next > now && next <= now + 3_600);
+        prop_assert_eq!(sorted(next - 1), sorted(now));
+        prop_assert_ne!(sorted(next), sorted(now));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use tabferry_protocol::code_proof::{CodeProof, Progress, ProofError};
 use tabferry_protocol::secret_code::SecretCode;
 
 /// The four messages in their order, each under the name of its golden file.
-pub(crate) fn code_proof() -> Result<[(&'static str, Vec<u8>); 4], ProofError> {
+pub(crate) fn code_proof() -> Result<[(&'static str, Vec<u8>); 5], ProofError> {
     let code = SecretCode::from_typed("A1B2-0XYZ").map_err(|_| ProofError::Malformed)?;
     let transcript = *b"the transcript of one handshake.";
     let (mut guest, first) = CodeProof::guest(&code.secret, &transcript, &[0xA1; 32]);
@@ -16,16 +16,23 @@ pub(crate) fn code_proof() -> Result<[(&'static str, Vec<u8>); 4], ProofError> {
     let Progress::Reply(third) = guest.read(&second)? else {
         return Err(ProofError::Ended);
     };
-    let Progress::Proven(Some(fourth)) = host.read(&third)? else {
+    let Progress::Proven(Some(fourth), of_host) = host.read(&third)? else {
         return Err(ProofError::Ended);
     };
-    let Progress::Proven(None) = guest.read(&fourth)? else {
+    let Progress::Proven(None, of_guest) = guest.read(&fourth)? else {
         return Err(ProofError::Ended);
     };
+    if of_host != of_guest {
+        return Err(ProofError::Mismatch);
+    }
     Ok([
         ("1-guest-point.message", first),
         ("2-host-point.message", second),
         ("3-guest-confirmation.message", third),
         ("4-host-confirmation.message", fourth),
+        (
+            "pair-secret.txt",
+            of_guest.expose_text().as_bytes().to_vec(),
+        ),
     ])
 }
