@@ -79,8 +79,9 @@ test("a paired device is marked in the menus, and opens and copies at once what 
   for (const choice of ["Open its links by themselves: Ada", "Copy its texts to the clipboard: Ada"]) {
     await options.getByRole("checkbox", { name: choice }).check();
   }
+  const popup = await Popup.open(ada);
+  await menuReads(popup.page, "page", ["Send page to Bee (paired ✓)"]);
   const page = await ada.open(near.site.url("/"));
-  await menuReads(page, "page", ["Send page to Bee (paired ✓)"]);
   const linkUrl = near.site.url("/other");
   const opened = bee.context.waitForEvent("page");
   await clickContextMenu(ada, "link", bee, page, { linkUrl });
@@ -92,7 +93,6 @@ test("a paired device is marked in the menus, and opens and copies at once what 
   await expect.poll(() => pasted(bee, near.site)).toBe("high tide at noon");
 
   // Ada's person has allowed Bee nothing.
-  const popup = await Popup.open(ada);
   const tabs = ada.context.pages().length;
   await clickContextMenu(bee, "link", ada, options, { linkUrl });
   await expect(popup.page.getByText("Link from Bee")).toBeVisible();

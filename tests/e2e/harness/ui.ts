@@ -40,6 +40,11 @@ export class Popup {
     return this.page.getByRole("button", { name: `Send text to ${name}`, exact: true });
   }
 
+  /** What says who can find this device, where that is not everyone nearby. */
+  get visible(): Locator {
+    return this.page.locator("#visible");
+  }
+
   /** The list of what came and what waits for an answer. */
   get incoming(): Locator {
     return this.page.getByRole("list", { name: "Incoming" });
