@@ -8,7 +8,7 @@ import { WebSocket } from "ws";
 
 import { expect, test } from "./harness/fixtures.ts";
 import { base32 } from "./harness/handshake.ts";
-import { BEHIND_NETWORKS, Network } from "./harness/networks.ts";
+import { Network } from "./harness/network.ts";
 import { Profile } from "./harness/profile.ts";
 import { review } from "./harness/review.ts";
 import { SignalingServer } from "./harness/signaling.ts";
@@ -24,7 +24,7 @@ let ada: Profile;
 let bee: Profile;
 
 test.beforeAll(async () => {
-  server = await SignalingServer.start(BEHIND_NETWORKS);
+  server = await SignalingServer.start(["--trusted-proxy", "127.0.0.1"]);
   [home, office] = await Promise.all([Network.start(server, "203.0.113.7"), Network.start(server, "198.51.100.7")]);
   [ada, bee] = await Promise.all([
     Profile.start({ name: "Ada", server: home.url }),

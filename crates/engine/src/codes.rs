@@ -28,7 +28,7 @@ pub(crate) struct Codes {
 
 #[derive(Debug)]
 enum Current {
-    Live(Live),
+    Live(Box<Live>),
     Ended(CodeStep),
 }
 
@@ -173,7 +173,7 @@ impl Engine {
             state: State::Entering,
         };
         self.signaling.send_join(live.room(), None, &mut self.out);
-        self.codes.current = Some(Current::Live(live));
+        self.codes.current = Some(Current::Live(Box::new(live)));
         self.out.changed();
     }
 
@@ -201,11 +201,11 @@ impl Engine {
     fn draw_code(&mut self, draws: u32) {
         let code = SecretCode::from_random(self.out.bytes());
         self.signaling.send_open(code.nameplate, &mut self.out);
-        self.codes.current = Some(Current::Live(Live {
+        self.codes.current = Some(Current::Live(Box::new(Live {
             code,
             until: self.now + CONNECT_TIMEOUT_MS,
             state: State::Opening { draws },
-        }));
+        })));
         self.out.changed();
     }
 

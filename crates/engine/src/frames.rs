@@ -237,7 +237,8 @@ impl Engine {
         self.send_frame(key, &ControlFrame::Decline(Decline { transfer, code }));
     }
 
-    /// Pages, links and texts need no consent: they touch no disk and open nothing by themselves.
+    /// Pages, links and texts need no consent: they touch no disk, and open nothing by themselves unless a person lets a
+    /// paired device do that.
     fn deliver(&mut self, key: SessionKey, wire: WireTransferId, items: Vec<Item>) {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
@@ -251,16 +252,14 @@ impl Engine {
             return;
         }
         for (entry, item) in (0..).zip(items) {
+            let unasked = self.trust.take_item(self.now, from.id, &item);
             let item = ItemView {
                 id: ItemId(self.out.key()),
                 from: from.clone(),
                 item: item.into(),
             };
             self.items.push_back(item.clone());
-            self.out.event(Event::ItemReceived {
-                item,
-                unasked: false,
-            });
+            self.out.event(Event::ItemReceived { item, unasked });
             self.send_frame(
                 key,
                 &ControlFrame::EntryStored(EntryStored {

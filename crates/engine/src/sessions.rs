@@ -35,7 +35,7 @@ impl Engine {
                 self.rooms.welcome(self.now, &welcome);
                 self.update_rooms();
             }
-            Some(ServerMessage::Joined { room, peers }) => self.handle_joined(room, peers),
+            Some(ServerMessage::Joined { room, peers }) => self.handle_joined(room, &peers),
             Some(ServerMessage::PeerJoined { room, peer }) => {
                 self.enter(room, &peer);
                 self.hide_in_crowd();
@@ -87,14 +87,14 @@ impl Engine {
     }
 
     /// The server has let us into a room.
-    fn handle_joined(&mut self, room: Room, peers: Vec<signaling::Peer>) {
+    fn handle_joined(&mut self, room: Room, peers: &[signaling::Peer]) {
         let is_code = self.codes.is_room(room);
         if !is_code && !self.rooms.is_asked(room) {
             // Left again before the answer came.
             return;
         }
         self.rooms.joined(room);
-        for peer in &peers {
+        for peer in peers {
             self.enter(room, peer);
         }
         if is_code {

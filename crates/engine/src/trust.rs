@@ -1,17 +1,25 @@
 //! The devices that a person has paired with this one, and what they may do unasked. It knows no session: whoever asks has
 //! seen the device prove its key.
 
+use std::collections::VecDeque;
+
 use tabferry_protocol::host::{DeviceView, PairedView};
 use tabferry_protocol::id::{DeviceId, PairTag};
 use tabferry_protocol::identity::PublicKey;
-use tabferry_protocol::limits::{PAIRED_DEVICES, UNASKED_BYTES_PER_DAY, UNASKED_FILES_PER_DAY};
+use tabferry_protocol::limits::{
+    PAIRED_DEVICES, UNASKED_BYTES_PER_DAY, UNASKED_FILES_PER_DAY, UNASKED_ITEMS_PER_HOUR,
+    UNASKED_ITEMS_PER_MINUTE,
+};
+use tabferry_protocol::manifest::Item;
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 
 use crate::io::{Output, Time};
 use crate::outbox::Outbox;
 use crate::table::Table;
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const MINUTE_MS: u64 = 60 * 1000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// The paired devices.
 #[derive(Debug, Default)]
@@ -19,6 +27,8 @@ pub(crate) struct Trust {
     paired: Table<DeviceId, PairedDevice>,
     /// What came unasked in the day that began then.
     unasked: Table<DeviceId, Unasked>,
+    /// When pages, links and texts were opened or copied unasked in the last hour, oldest first.
+    items: Table<DeviceId, VecDeque<Time>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +48,7 @@ impl Trust {
         Self {
             paired,
             unasked: Table::default(),
+            items: Table::default(),
         }
     }
 
@@ -134,6 +145,34 @@ impl Trust {
         within
     }
 
+    /// Whether an item of a device is to be opened or copied unasked, which then counts.
+    pub(crate) fn take_item(&mut self, now: Time, device: DeviceId, item: &Item) -> bool {
+        let allowed = self.paired.get(&device).map(|known| known.auto_accept);
+        let allowed = allowed.is_some_and(|allowed| match item {
+            Item::Page { .. } | Item::Link { .. } => allowed.links,
+            Item::Text { .. } => allowed.texts,
+        });
+        if !allowed {
+            return false;
+        }
+        if !self.items.contains_key(&device) {
+            self.items.insert(device, VecDeque::new());
+        }
+        let Some(taken) = self.items.get_mut(&device) else {
+            return false;
+        };
+        while taken.front().is_some_and(|at| now.since(*at) >= HOUR_MS) {
+            taken.pop_front();
+        }
+        let lately = taken.iter().rev();
+        let lately = lately.take_while(|at| now.since(**at) < MINUTE_MS).count();
+        let within = lately < UNASKED_ITEMS_PER_MINUTE && taken.len() < UNASKED_ITEMS_PER_HOUR;
+        if within {
+            taken.push_back(now);
+        }
+        within
+    }
+
     /// What a device is shown as: under the name that it has here, if it is paired.
     pub(crate) fn shown(&self, mut device: DeviceView) -> DeviceView {
         let known = self.paired.get(&device.id);
@@ -165,5 +204,92 @@ fn view(known: &PairedDevice) -> PairedView {
         since: known.since,
         last_seen: known.last_seen,
         auto_accept: known.auto_accept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tabferry_protocol::card::{DeviceKind, DeviceName};
+    use tabferry_protocol::identity::DeviceKey;
+    use tabferry_protocol::link::WebUrl;
+    use tabferry_protocol::pair::{PairHalf, PairSecret};
+
+    use super::*;
+
+    fn paired(auto_accept: AutoAccept) -> (Trust, DeviceId) {
+        let half = PairHalf::from_bytes([1; 32]);
+        let device = PairedDevice {
+            key: DeviceKey::from_seed(&[5; 32]).public(),
+            name: DeviceName::from_typed("Phone").unwrap(),
+            kind: DeviceKind::Phone,
+            secret: PairSecret::of_halves(&half, &half),
+            since: 0,
+            last_seen: 0,
+            auto_accept,
+        };
+        let id = device.id();
+        (Trust::of_kept(vec![device]), id)
+    }
+
+    fn link() -> Item {
+        Item::Link {
+            url: WebUrl::try_from("https://example.org/".to_owned()).unwrap(),
+            title: String::new(),
+        }
+    }
+
+    fn text() -> Item {
+        Item::Text {
+            text: "x".to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_what_a_person_allows_happens_unasked() {
+        let nothing = AutoAccept::default();
+        let links = AutoAccept {
+            links: true,
+            ..nothing
+        };
+        let texts = AutoAccept {
+            texts: true,
+            ..nothing
+        };
+        for (allowed, for_link, for_text) in [
+            (nothing, false, false),
+            (links, true, false),
+            (texts, false, true),
+        ] {
+            let (mut trust, device) = paired(allowed);
+            assert_eq!(trust.take_item(Time(0), device, &link()), for_link);
+            assert_eq!(trust.take_item(Time(0), device, &text()), for_text);
+            let stranger = DeviceId::from_bytes([9; 16]);
+            assert!(!trust.take_item(Time(0), stranger, &link()));
+        }
+    }
+
+    #[test]
+    fn links_open_unasked_a_few_times_a_minute_and_an_hour() {
+        let (mut trust, device) = paired(AutoAccept {
+            links: true,
+            ..AutoAccept::default()
+        });
+        let mut take = |at| trust.take_item(Time(at), device, &link());
+        let mut taken = 0;
+        for (minute, most) in
+            (0..20).zip((UNASKED_ITEMS_PER_MINUTE..).step_by(UNASKED_ITEMS_PER_MINUTE))
+        {
+            for second in 0..10 {
+                taken += usize::from(take(minute * MINUTE_MS + second * 1000));
+            }
+            assert_eq!(
+                taken,
+                most.min(UNASKED_ITEMS_PER_HOUR),
+                "after minute {minute}"
+            );
+        }
+        assert!(!take(HOUR_MS - 1));
+        assert!(take(HOUR_MS), "the first one is an hour old");
+        assert!(!take(HOUR_MS));
     }
 }

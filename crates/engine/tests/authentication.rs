@@ -5,6 +5,7 @@
 use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Kept, Output, Time};
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
+use tabferry_protocol::code_proof;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{
@@ -12,12 +13,15 @@ use tabferry_protocol::frame::{
     EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
 };
 use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
-use tabferry_protocol::host::{Command, Event, PlainItem, Settings, TransferState, Visibility};
+use tabferry_protocol::host::{
+    CodeStep, Command, Event, PlainItem, Settings, TransferState, TrustCommand, Visibility,
+};
 use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::manifest::{Entry, Item};
 use tabferry_protocol::pair::PairHalf;
 use tabferry_protocol::sas::{Asker, Nonce};
+use tabferry_protocol::secret_code::SecretCode;
 use tabferry_protocol::signaling::{
     ClientMessage, Peer, Room, ServerMessage, Signal, SignalBody, Welcome,
 };
@@ -131,6 +135,47 @@ impl Scene {
 
     /// In a room with device 2, connected to nobody.
     fn online() -> Self {
+        let mut scene = Self::welcome(Visibility::Everyone);
+        scene.enters(Room::Nearby, Some(card(PEER)));
+        scene
+    }
+
+    /// Device 2 comes into a room.
+    fn enters(&mut self, room: Room, device: Option<DeviceCard>) {
+        let peer = Peer {
+            id: PeerId::from_bytes([PEER; 16]),
+            device,
+            endpoint: EndpointKind::Browser,
+        };
+        let joined = ServerMessage::PeerJoined { room, peer };
+        self.handle(Input::SignalingReceived(&joined.encode()));
+    }
+
+    /// Shows a code.
+    fn open_code(&mut self) -> SecretCode {
+        let outputs = self.handle(Input::TrustCommand(TrustCommand::OpenCode));
+        let nameplate = outputs.iter().find_map(|output| match output {
+            Output::SendSignaling(text) => match ClientMessage::decode(text).unwrap() {
+                ClientMessage::Open { nameplate } => Some(nameplate),
+                _ => None,
+            },
+            _ => None,
+        });
+        let joined = ServerMessage::Joined {
+            room: Room::Code {
+                nameplate: nameplate.unwrap(),
+            },
+            peers: Vec::new(),
+        };
+        self.handle(Input::SignalingReceived(&joined.encode()));
+        match self.engine.trust().code {
+            Some(CodeStep::Shows { code, .. }) => SecretCode::from_typed(code.expose()).unwrap(),
+            step => panic!("{step:?}"),
+        }
+    }
+
+    /// A server is there.
+    fn welcome(visibility: Visibility) -> Self {
         let mut scene = Self {
             engine: Engine::new(
                 Kept {
@@ -151,7 +196,7 @@ impl Scene {
             kind: card(OWN).kind,
             endpoint: EndpointKind::Browser,
             server: "ws://server".to_owned(),
-            visibility: Visibility::Everyone,
+            visibility,
             groups: Vec::new(),
         };
         scene.handle(Input::Command(Command::Configure(settings)));
@@ -163,17 +208,7 @@ impl Scene {
             time: 0,
             ice_servers: Vec::new(),
         });
-        let joined = ServerMessage::Joined {
-            room: Room::Nearby,
-            peers: vec![Peer {
-                id: PeerId::from_bytes([PEER; 16]),
-                device: Some(card(PEER)),
-                endpoint: EndpointKind::Browser,
-            }],
-        };
-        for message in [welcome, joined] {
-            scene.handle(Input::SignalingReceived(&message.encode()));
-        }
+        scene.handle(Input::SignalingReceived(&welcome.encode()));
         scene
     }
 
@@ -221,7 +256,11 @@ impl Scene {
 
     /// The peer has offered, the engine has answered.
     fn answering() -> Self {
-        let mut scene = Self::online();
+        Self::online().answer()
+    }
+
+    fn answer(self) -> Self {
+        let mut scene = self;
         let outputs = scene.signal(SignalBody::Offer {
             sdp: description(&[certificate(PEER)]),
         });
@@ -265,21 +304,52 @@ impl Scene {
     /// The peer offers, the engine answers until the handshake has ended. Returns the last outputs.
     fn answer_and_prove(played: &Played) -> (Self, Vec<Output>) {
         let mut scene = Self::answering();
-        assert_eq!(handshakes(&scene.open_channels()).len(), 0);
-        let (mut peer, first) =
-            scene.params(played, |params| Handshake::initiator(params).unwrap());
-        let second = handshakes(&scene.control(&ControlFrame::Handshake(first))).remove(0);
-        let outputs = match peer.read(&second) {
+        let (outputs, _) = scene.prove(played);
+        (scene, outputs)
+    }
+
+    /// The peer begins the handshake, and ends it. Returns the last outputs, and the transcript if it believes what it sees.
+    fn prove(&mut self, played: &Played) -> (Vec<Output>, Option<[u8; 32]>) {
+        assert_eq!(handshakes(&self.open_channels()).len(), 0);
+        let (mut peer, first) = self.params(played, |params| Handshake::initiator(params).unwrap());
+        let second = handshakes(&self.control(&ControlFrame::Handshake(first))).remove(0);
+        match peer.read(&second) {
             Ok(Progress::Verified(verified, Some(third))) => {
                 assert_eq!(verified.card, card(OWN));
-                scene.control(&ControlFrame::Handshake(third))
+                let outputs = self.control(&ControlFrame::Handshake(third));
+                (outputs, Some(verified.transcript))
             }
             // A peer that does not believe what it sees says so.
-            _ => scene.control(&ControlFrame::Close(Close {
-                code: Code::Unverified,
-            })),
+            _ => {
+                let code = Code::Unverified;
+                (self.control(&ControlFrame::Close(Close { code })), None)
+            }
+        }
+    }
+
+    /// The engine shows a code, and a guest of it has ended the handshake. Returns the code and the guest's transcript.
+    fn with_guest() -> (Self, SecretCode, [u8; 32]) {
+        let mut scene = Self::welcome(Visibility::Paired);
+        let code = scene.open_code();
+        let nameplate = code.nameplate;
+        scene.enters(Room::Code { nameplate }, None);
+        let mut scene = scene.answer();
+        let (_, transcript) = scene.prove(&Played::default());
+        (scene, code, transcript.unwrap())
+    }
+
+    /// The peer's person types this code. Returns the last outputs.
+    fn type_code(&mut self, code: &SecretCode, transcript: &[u8; 32]) -> Vec<Output> {
+        let (mut guest, first) = code_proof::CodeProof::guest(&code.secret, transcript, &[8; 32]);
+        let say = |message| ControlFrame::CodeProof(CodeProof { message });
+        let outputs = self.control(&say(first));
+        let Some(ControlFrame::CodeProof(second)) = frames(&outputs).pop() else {
+            return outputs;
         };
-        (scene, outputs)
+        let Ok(code_proof::Progress::Reply(third)) = guest.read(&second.message) else {
+            panic!("a point")
+        };
+        self.control(&say(third))
     }
 
     /// Nothing came through, the person here is told, and the connection is closed.
@@ -714,4 +784,86 @@ fn a_server_that_ends_an_open_session_is_not_believed_while_the_peer_answers() {
             .iter()
             .all(|event| !matches!(event, Event::Unverified { .. }))
     );
+}
+
+fn other_code(code: &SecretCode) -> SecretCode {
+    let spelled = code.spelled();
+    let last = if spelled.ends_with('0') { '1' } else { '0' };
+    SecretCode::from_typed(&format!("{}{last}", &spelled[..8])).unwrap()
+}
+
+#[test]
+fn a_guest_says_nothing_but_its_code() {
+    for (what, frame) in other_frames() {
+        let (mut scene, ..) = Scene::with_guest();
+        let outputs = scene.frame(Channel::Control, &frame);
+        scene.assert_nothing_delivered(what);
+        let codes: Vec<_> = frames(&outputs)
+            .into_iter()
+            .filter_map(|frame| match frame {
+                ControlFrame::Close(Close { code }) => Some(code),
+                _ => None,
+            })
+            .collect();
+        let expected = match what {
+            "code-proof" => Code::WrongCode,
+            _ => Code::Unverified,
+        };
+        assert_eq!(codes, [expected], "{what}");
+        // Whoever comes with a code is nobody's device yet.
+        assert_eq!(scene.events, [], "{what}");
+        assert_eq!(scene.engine.trust().paired, [], "{what}");
+    }
+}
+
+#[test]
+fn a_guest_with_the_code_is_paired_and_one_with_another_is_not() {
+    let text = other_frames().remove(0).1;
+    let (mut scene, code, transcript) = Scene::with_guest();
+    scene.type_code(&code, &transcript);
+    let paired = scene.engine.trust().paired;
+    assert_eq!(paired[0].device.id, card(PEER).id);
+    scene.frame(Channel::Control, &text);
+    assert_eq!(scene.engine.snapshot(Time(0)).items.len(), 1);
+
+    let (mut scene, code, transcript) = Scene::with_guest();
+    let outputs = scene.type_code(&other_code(&code), &transcript);
+    let code = Code::WrongCode;
+    assert_eq!(frames(&outputs), [ControlFrame::Close(Close { code })]);
+    scene.frame(Channel::Control, &text);
+    scene.assert_nothing_delivered("after a wrong code");
+    assert_eq!(scene.engine.trust().paired, []);
+}
+
+#[test]
+fn a_code_of_another_connection_proves_nothing() {
+    let (mut scene, code, mut transcript) = Scene::with_guest();
+    transcript[31] ^= 1;
+    let outputs = scene.type_code(&code, &transcript);
+    let code = Code::WrongCode;
+    assert_eq!(frames(&outputs), [ControlFrame::Close(Close { code })]);
+    assert_eq!(scene.engine.trust().paired, []);
+}
+
+#[test]
+fn a_device_that_has_not_come_with_the_code_cannot_try_it() {
+    let mut scene = Scene::online();
+    let code = scene.open_code();
+    let mut scene = scene.answer();
+    let (_, transcript) = scene.prove(&Played::default());
+    assert_eq!(scene.type_code(&code, &transcript.unwrap()), []);
+    assert_eq!(scene.engine.trust().paired, []);
+}
+
+#[test]
+fn without_a_code_nobody_comes_in_without_a_card() {
+    let mut scene = Scene::welcome(Visibility::Paired);
+    let code = scene.open_code();
+    let nameplate = code.nameplate;
+    scene.enters(Room::Code { nameplate }, None);
+    scene.handle(Input::TrustCommand(TrustCommand::EndCode));
+    let outputs = scene.signal(SignalBody::Offer {
+        sdp: description(&[certificate(PEER)]),
+    });
+    assert_eq!(outputs, []);
 }

@@ -12,6 +12,8 @@
 mod attacks;
 #[path = "simulation/checks.rs"]
 mod checks;
+#[path = "simulation/codes.rs"]
+mod codes;
 #[path = "simulation/content.rs"]
 mod content;
 #[path = "simulation/faults.rs"]

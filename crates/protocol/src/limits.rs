@@ -141,9 +141,9 @@ pub const UNASKED_FILES_PER_DAY: u32 = 1_000;
 
 /// Pages, links and texts of one paired device that open or are copied unasked, per minute and per hour; more wait for a
 /// person.
-pub const UNASKED_ITEMS_PER_MINUTE: u32 = 5;
+pub const UNASKED_ITEMS_PER_MINUTE: usize = 5;
 /// See [`UNASKED_ITEMS_PER_MINUTE`].
-pub const UNASKED_ITEMS_PER_HOUR: u32 = 60;
+pub const UNASKED_ITEMS_PER_HOUR: usize = 60;
 
 /// Groups that one device is in: with the room of its network and that of a code they are among the eight rooms that
 /// [`ROOMS_PER_PEER`] leaves.

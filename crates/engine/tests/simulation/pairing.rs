@@ -25,12 +25,12 @@ fn world() -> World {
 }
 
 impl World {
-    fn trust(&self, node: usize) -> Trust {
+    pub(crate) fn trust(&self, node: usize) -> Trust {
         let engine = self.nodes[node].engine.as_ref();
         engine.map(Engine::trust).unwrap_or_default()
     }
 
-    fn decide(&mut self, node: usize, command: TrustCommand) {
+    pub(crate) fn decide(&mut self, node: usize, command: TrustCommand) {
         self.step(node, Input::TrustCommand(command));
     }
 
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    fn is_paired(&self, node: usize, with: usize) -> bool {
+    pub(crate) fn is_paired(&self, node: usize, with: usize) -> bool {
         let with = self.nodes[with].device;
         let paired = self.trust(node).paired;
         paired.iter().any(|paired| paired.device.id == with)

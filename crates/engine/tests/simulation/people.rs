@@ -3,7 +3,7 @@
 use tabferry_engine::Input;
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
-use tabferry_protocol::host::{Command, PlainItem, Settings, SourceFile, Visibility};
+use tabferry_protocol::host::{Command, PlainItem, Settings, SourceFile};
 use tabferry_protocol::id::{DeviceId, ItemId, SourceId, TransferId};
 use tabferry_protocol::limits::CHUNK_BYTES;
 
@@ -28,8 +28,8 @@ impl World {
             kind: card.kind,
             endpoint: EndpointKind::Browser,
             server: address.to_owned(),
-            visibility: Visibility::Everyone,
-            groups: Vec::new(),
+            visibility: self.nodes[node].visibility,
+            groups: self.nodes[node].groups.clone(),
         };
         self.command(node, Command::Configure(settings));
     }

@@ -2,7 +2,7 @@
 //! between sockets. A server can be killed, start again, refuse and lose a socket, and deliver something else than it
 //! should.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evil::{Act, Variant};
 use tabferry_engine::Input;
@@ -39,13 +39,21 @@ pub(crate) struct Socket {
     open: bool,
     hello: Option<ClientHello>,
     peer: Option<PeerId>,
-    /// Its card, once it has joined.
-    card: Option<DeviceCard>,
+    /// The rooms that it is in, each with its card there.
+    rooms: BTreeMap<Room, Option<DeviceCard>>,
+    /// The rooms of codes that it opened.
+    opened: BTreeSet<Room>,
     /// Nothing gets through any more, and an end has not noticed yet.
     dead: bool,
     /// When the last message on its way arrives.
     up_at: u64,
     down_at: u64,
+}
+
+impl Socket {
+    fn is_near(&self) -> bool {
+        self.rooms.contains_key(&Room::Nearby)
+    }
 }
 
 impl World {
@@ -89,7 +97,8 @@ impl World {
             open: false,
             hello: None,
             peer: None,
-            card: None,
+            rooms: BTreeMap::new(),
+            opened: BTreeSet::new(),
             dead: false,
             up_at: at,
             down_at: at,
@@ -261,41 +270,35 @@ impl World {
                     }),
                 );
             }
-            ClientMessage::Join {
-                room: Room::Nearby,
-                device: Some(device),
-            } => {
-                let others = self.members(server, id);
-                let peers = others.iter().map(|other| self.peer(*other)).collect();
-                let socket = self.signaling.sockets.get_mut(&id).expect("looked up");
-                socket.card = Some(device);
-                let peer = self.peer(id);
-                for other in others {
-                    self.send_to_client(
-                        other,
-                        &ServerMessage::PeerJoined {
-                            room: Room::Nearby,
-                            peer: peer.clone(),
-                        },
-                    );
-                }
-                self.send_to_client(
-                    id,
-                    &ServerMessage::Joined {
-                        room: Room::Nearby,
-                        peers,
-                    },
+            ClientMessage::Join { room, device } => {
+                assert_eq!(
+                    device.is_some(),
+                    room.shows_cards(),
+                    "a card where it is due"
                 );
+                if matches!(room, Room::Code { .. }) && self.members(server, room, id).is_empty() {
+                    let code = SignalingCode::CodeNotFound;
+                    return self.refuse_room(id, room, code);
+                }
+                self.enter(id, room, device);
             }
+            ClientMessage::Open { nameplate } => {
+                let room = Room::Code { nameplate };
+                if self.members(server, room, id).is_empty() {
+                    let socket = self.signaling.sockets.get_mut(&id).expect("looked up");
+                    socket.opened.insert(room);
+                    self.enter(id, room, None);
+                } else {
+                    self.refuse_room(id, room, SignalingCode::Taken);
+                }
+            }
+            ClientMessage::Leave { room } => self.leave(id, room),
             ClientMessage::Signal { to, signal } => {
                 let from = peer.expect("a signal after hello");
                 if self.plan.hostile.is_some() {
                     self.ledger.connection_ids.push(signal.connection);
                 }
-                let other = self
-                    .members(server, id)
-                    .into_iter()
-                    .find(|other| self.peer(*other).id == to);
+                let other = self.in_reach(server, id, to);
                 let busy = !self.quiet && self.random.percent(self.plan.faults.busy);
                 match other {
                     Some(other) if busy => {
@@ -330,14 +333,70 @@ impl World {
             }
             ClientMessage::Update { device } => {
                 let socket = self.signaling.sockets.get_mut(&id).expect("looked up");
-                assert!(socket.card.is_some(), "an update before joining");
-                socket.card = Some(device);
-                let peer = self.peer(id);
-                for other in self.members(server, id) {
-                    self.send_to_client(other, &ServerMessage::PeerUpdated { peer: peer.clone() });
+                for card in socket.rooms.values_mut().flatten() {
+                    *card = device.clone();
+                }
+                let cards = socket.rooms.iter().filter(|(_, card)| card.is_some());
+                let rooms: Vec<_> = cards.map(|(room, _)| *room).collect();
+                let mut told = BTreeSet::new();
+                for room in rooms {
+                    let peer = self.peer(id, room);
+                    for other in self.members(server, room, id) {
+                        if told.insert(other) {
+                            let peer = peer.clone();
+                            self.send_to_client(other, &ServerMessage::PeerUpdated { peer });
+                        }
+                    }
                 }
             }
-            other => panic!("an engine has no reason to say {other:?}"),
+            ClientMessage::Unknown => panic!("an engine says what it means"),
+        }
+    }
+
+    fn refuse_room(&mut self, id: u64, room: Room, code: SignalingCode) {
+        let room = Some(room);
+        self.send_to_client(
+            id,
+            &ServerMessage::Error {
+                code,
+                to: None,
+                room,
+            },
+        );
+    }
+
+    fn enter(&mut self, id: u64, room: Room, card: Option<DeviceCard>) {
+        let socket = self.signaling.sockets.get_mut(&id).expect("looked up");
+        let server = socket.server;
+        socket.rooms.insert(room, card);
+        let others = self.members(server, room, id);
+        let peers = others.iter().map(|other| self.peer(*other, room)).collect();
+        let peer = self.peer(id, room);
+        for other in others {
+            let peer = peer.clone();
+            self.send_to_client(other, &ServerMessage::PeerJoined { room, peer });
+        }
+        self.send_to_client(id, &ServerMessage::Joined { room, peers });
+    }
+
+    /// A socket leaves a room. A code ends with the one who opened it.
+    fn leave(&mut self, id: u64, room: Room) {
+        let Some(socket) = self.signaling.sockets.get_mut(&id) else {
+            return;
+        };
+        let (server, peer) = (socket.server, socket.peer.expect("a member is welcome"));
+        if socket.rooms.remove(&room).is_none() {
+            return;
+        }
+        let closes = socket.opened.remove(&room);
+        for other in self.members(server, room, id) {
+            if closes {
+                let socket = self.signaling.sockets.get_mut(&other).expect("listed");
+                socket.rooms.remove(&room);
+                self.send_to_client(other, &ServerMessage::RoomClosed { room });
+            } else {
+                self.send_to_client(other, &ServerMessage::PeerLeft { room, peer });
+            }
         }
     }
 
@@ -346,38 +405,35 @@ impl World {
         let Some(socket) = self.signaling.sockets.get(&id) else {
             return;
         };
-        let (server, joined, peer) = (socket.server, socket.card.is_some(), socket.peer);
-        if let (true, Some(peer)) = (joined, peer) {
-            for other in self.members(server, id) {
-                self.send_to_client(
-                    other,
-                    &ServerMessage::PeerLeft {
-                        room: Room::Nearby,
-                        peer,
-                    },
-                );
-            }
+        for room in socket.rooms.keys().copied().collect::<Vec<_>>() {
+            self.leave(id, room);
         }
         self.signaling.sockets.remove(&id);
     }
 
-    /// Sockets in the room of a server, but for one.
-    fn members(&self, server: usize, but: u64) -> Vec<u64> {
-        let joined = |socket: &Socket| socket.card.is_some() && socket.server == server;
-        self.signaling
-            .sockets
-            .iter()
-            .filter(|(id, socket)| **id != but && joined(socket))
+    /// Sockets in a room of a server, but for one.
+    fn members(&self, server: usize, room: Room, but: u64) -> Vec<u64> {
+        let within = |socket: &Socket| socket.rooms.contains_key(&room) && socket.server == server;
+        let sockets = self.signaling.sockets.iter();
+        sockets
+            .filter(|(id, socket)| **id != but && within(socket))
             .map(|(id, _)| *id)
             .collect()
     }
 
-    fn peer(&self, id: u64) -> Peer {
+    /// The socket of a peer that is in a room with another one.
+    fn in_reach(&self, server: usize, id: u64, to: PeerId) -> Option<u64> {
+        let rooms = self.signaling.sockets[&id].rooms.keys();
+        let mut others = rooms.flat_map(|room| self.members(server, *room, id));
+        others.find(|other| self.signaling.sockets[other].peer == Some(to))
+    }
+
+    fn peer(&self, id: u64, room: Room) -> Peer {
         let socket = &self.signaling.sockets[&id];
         let hello = socket.hello.as_ref().expect("a member has said hello");
         Peer {
             id: socket.peer.expect("a member is welcome"),
-            device: socket.card.clone(),
+            device: socket.rooms[&room].clone(),
             endpoint: hello.endpoint,
         }
     }
@@ -386,7 +442,7 @@ impl World {
     pub(crate) fn share_a_room(&self, a: usize, b: usize) -> bool {
         let server = |node: usize| {
             let socket = self.signaling.sockets.get(&self.nodes[node].socket?)?;
-            (socket.card.is_some() && !socket.dead).then_some(socket.server)
+            (socket.is_near() && !socket.dead).then_some(socket.server)
         };
         server(a).is_some() && server(a) == server(b)
     }
@@ -398,8 +454,8 @@ impl World {
             .signaling
             .sockets
             .get(&id)
-            .filter(|socket| socket.card.is_some())?;
-        let others = self.members(socket.server, id).into_iter();
+            .filter(|socket| socket.is_near())?;
+        let others = self.members(socket.server, Room::Nearby, id).into_iter();
         let others = others
             .filter_map(|other| Some((other, self.signaling.sockets[&other].peer?)))
             .collect();

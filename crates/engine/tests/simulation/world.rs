@@ -11,10 +11,13 @@ use tabferry_engine::{
 };
 use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
-use tabferry_protocol::host::{ConnectionView, SignalingProblem, Snapshot, SourceFile, Visible};
+use tabferry_protocol::host::{
+    ConnectionView, SignalingProblem, Snapshot, SourceFile, Visibility, Visible,
+};
 use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::paired::PairedDevice;
+use tabferry_protocol::secret_code::GroupCode;
 
 use crate::ledger::{Ledger, Life, Told};
 use crate::middle::Middle;
@@ -197,6 +200,9 @@ pub(crate) struct Node {
     /// What its driver keeps for it.
     pub paired: Vec<PairedDevice>,
     pub renames: u32,
+    /// Who may find it.
+    pub visibility: Visibility,
+    pub groups: Vec<GroupCode>,
     /// Which server its person has chosen; none of ours if `None`.
     pub server: Option<usize>,
     pub life: u32,
@@ -543,6 +549,8 @@ impl World {
             paired: old.paired.clone(),
             life,
             renames,
+            visibility: old.visibility,
+            groups: old.groups.clone(),
             next_source,
             ..Node::new(old.key_seed)
         };
@@ -678,6 +686,8 @@ impl Node {
             key_seed,
             paired: Vec::new(),
             renames: 0,
+            visibility: Visibility::Everyone,
+            groups: Vec::new(),
             server: Some(0),
             life: 0,
             engine: None,

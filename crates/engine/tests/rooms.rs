@@ -1,12 +1,15 @@
-//! What the server says of the nearby room, and who is shown for it.
+//! What the server says of rooms: who is shown for it, and what an engine says to it.
 #![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
 
 use tabferry_engine::{Engine, Input, Kept, Output, Time};
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
-use tabferry_protocol::host::{Command, Settings, Visibility};
-use tabferry_protocol::id::{DeviceId, PeerId};
+use tabferry_protocol::code::Code;
+use tabferry_protocol::host::{CodeEnd, CodeStep, Command, Settings, TrustCommand, Visibility};
+use tabferry_protocol::id::{DeviceId, PairTag, PeerId};
 use tabferry_protocol::identity::DeviceKey;
-use tabferry_protocol::signaling::{ClientMessage, Peer, Room, ServerMessage, Welcome};
+use tabferry_protocol::signaling::{
+    ClientMessage, Peer, Room, ServerMessage, SignalingCode, Welcome,
+};
 
 fn card(number: u8) -> DeviceCard {
     DeviceCard {
@@ -110,4 +113,52 @@ fn nobody_is_shown_of_a_room_that_was_closed() {
     assert_eq!(shown(&engine).len(), 2);
     hear(&mut engine, &ServerMessage::RoomClosed { room });
     assert_eq!(shown(&engine), []);
+}
+
+#[test]
+fn a_code_that_is_taken_is_replaced_by_another_but_not_for_ever() {
+    let (mut engine, _) = online();
+    let mut outputs = handle(&mut engine, Input::TrustCommand(TrustCommand::OpenCode));
+    let mut drawn = Vec::new();
+    while let [ClientMessage::Open { nameplate }] = said(&outputs)[..] {
+        assert_eq!(engine.trust().code, Some(CodeStep::Opening));
+        assert!(!drawn.contains(&nameplate));
+        drawn.push(nameplate);
+        let error = ServerMessage::Error {
+            code: SignalingCode::Taken,
+            to: None,
+            room: Some(Room::Code { nameplate }),
+        };
+        outputs = hear(&mut engine, &error);
+    }
+    assert_eq!(drawn.len(), 3);
+    let reason = CodeEnd::Failed { code: Code::Busy };
+    assert_eq!(engine.trust().code, Some(CodeStep::Ended { reason }));
+}
+
+#[test]
+fn what_the_server_says_of_rooms_that_nobody_asked_for_changes_nothing() {
+    let (mut engine, _) = online();
+    let nameplate = "A1B2".parse().unwrap();
+    for room in [
+        Room::Code { nameplate },
+        Room::Group {
+            name: "A1B20XYZ".parse().unwrap(),
+        },
+        Room::Pair {
+            tag: PairTag::from_bytes([5; 16]),
+        },
+    ] {
+        let device = room.shows_cards().then(|| card(3));
+        let peers = vec![peer(2, device.clone())];
+        let peer = peer(3, device);
+        for message in [
+            ServerMessage::Joined { room, peers },
+            ServerMessage::PeerJoined { room, peer },
+            ServerMessage::RoomClosed { room },
+        ] {
+            assert_eq!(hear(&mut engine, &message), []);
+            assert_eq!(shown(&engine), []);
+        }
+    }
 }
