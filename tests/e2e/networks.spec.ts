@@ -109,6 +109,7 @@ test("an address with many strangers shows nobody, until a person wants to be se
   await review(popup.page, "popup-crowded", POPUP);
   await popup.page.getByRole("button", { name: "Let everyone here see me" }).click();
   await expect(popup.visible).toBeHidden();
+  await expect(popup.page.getByRole("heading", { name: "Devices" })).toBeFocused();
   await expect(popup.device("Stranger")).toHaveCount(9);
   strangers.forEach((socket) => socket.close());
   await expect(popup.device("Stranger")).toHaveCount(0);

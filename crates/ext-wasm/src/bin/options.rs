@@ -17,7 +17,7 @@ use tabferry_ext::page::server::look_at;
 use tabferry_ext::settings::{
     DEFAULT_SERVER, DEVICE_NAME, SERVER, VISIBILITY, visibility_of, visibility_word,
 };
-use tabferry_ext::view::dom::{self, Listener, by_id, flag, focus, set, set_text, show, window};
+use tabferry_ext::view::dom::{self, Listener, by_id, flag, leave, set, set_text, show, window};
 use tabferry_ext::view::group::GroupRow;
 use tabferry_ext::view::list::List;
 use tabferry_ext::view::paired::PairedRow;
@@ -159,9 +159,8 @@ impl Options {
         self.groups.borrow_mut().show(models.collect());
         let full = groups.len() >= limits::GROUPS;
         let ways: Element = by_id("groups-ways");
-        let active = dom::document().active_element();
-        if full && ways.contains(active.as_deref()) {
-            focus(&by_id("groups-heading"));
+        if full {
+            leave(&ways, &by_id("groups-heading"));
         }
         show(&ways, !full);
         show(&by_id("groups-full"), full);

@@ -18,7 +18,7 @@ use tabferry_ext::page::click::Click;
 use tabferry_ext::page::engine::Engine;
 use tabferry_ext::page::handover::Handover;
 use tabferry_ext::view::device::DeviceRow;
-use tabferry_ext::view::dom::{self, Listener, by_id, flag, focus, set, set_text, show};
+use tabferry_ext::view::dom::{self, Listener, by_id, flag, focus, leave, set, set_text, show};
 use tabferry_ext::view::drop::{Dropped, dropped, holds_files};
 use tabferry_ext::view::item::ItemRow;
 use tabferry_ext::view::list::List;
@@ -393,7 +393,11 @@ fn show_connection(connection: &ConnectionModel) {
 fn show_visible(visible: Option<&VisibleModel>) {
     show(&by_id("visible"), visible.is_some());
     let crowded = visible.is_some_and(|visible| visible.crowded);
-    show(&by_id("visible-actions"), crowded);
+    let actions: Element = by_id("visible-actions");
+    if !crowded {
+        leave(&actions, &by_id("devices-heading"));
+    }
+    show(&actions, crowded);
     if let Some(visible) = visible {
         set_text(&by_id("visible-words"), &visible.words);
     }
