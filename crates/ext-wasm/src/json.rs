@@ -114,7 +114,9 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {
-        visitor.visit_bool(self.0.as_bool().ok_or(InvalidJson)?)
+        // Left out where it is false.
+        let missing = self.0.is_undefined().then_some(false);
+        visitor.visit_bool(self.0.as_bool().or(missing).ok_or(InvalidJson)?)
     }
 
     fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {

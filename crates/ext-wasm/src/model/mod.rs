@@ -5,6 +5,7 @@ pub mod address;
 pub mod announcement;
 pub mod connection;
 pub mod device;
+pub mod group;
 pub mod item;
 pub mod name;
 pub mod paired;
@@ -12,6 +13,7 @@ pub mod pairing;
 pub mod proposal;
 pub mod server;
 pub mod transfer;
+pub mod visible;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -117,7 +119,9 @@ pub(crate) mod tests {
             include_str!("../bin/pair.rs"),
             include_str!("../model/pairing.rs"),
             include_str!("../view/paired.rs"),
+            include_str!("../view/paired_mark.rs"),
             include_str!("../view/device.rs"),
+            include_str!("../view/group.rs"),
             include_str!("../view/item.rs"),
             include_str!("../view/proposal.rs"),
             include_str!("../view/transfer.rs"),

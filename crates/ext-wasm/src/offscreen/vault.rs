@@ -11,8 +11,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbTransactionMode, window};
 
-use super::{log, random};
-use crate::json;
+use super::log;
+use crate::{json, random};
 
 /// Name of the database, and its version.
 const DATABASE: (&str, u32) = ("tabferry", 1);

@@ -1,6 +1,7 @@
-//! What pages do: ask the engine, hand files over, understand clicks, try a server.
+//! What pages do: ask the engine, hand files over, understand clicks, try a server, keep groups.
 
 pub mod click;
 pub mod engine;
+pub mod groups;
 pub mod handover;
 pub mod server;

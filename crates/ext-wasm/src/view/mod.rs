@@ -3,9 +3,11 @@
 pub mod device;
 pub mod dom;
 pub mod drop;
+pub mod group;
 pub mod item;
 pub mod list;
 pub mod notice;
 pub mod paired;
+mod paired_mark;
 pub mod proposal;
 pub mod transfer;
