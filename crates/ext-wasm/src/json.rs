@@ -200,7 +200,12 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 f32 f64 char bytes byte_buf unit unit_struct tuple_struct map identifier ignored_any
+        i8 i16 i32 i64 f32 f64 char bytes byte_buf unit unit_struct tuple_struct map identifier
+    }
+
+    /// For a reader whom it is enough that there is one.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {
+        visitor.visit_unit()
     }
 }
 
