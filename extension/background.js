@@ -123,7 +123,7 @@ const outputs = {
     });
   },
   clear: ({ id }) => Promise.all([chrome.notifications.clear(id), session.remove(keptFor(id))]),
-  open: ({ url }) => chrome.tabs.create({ url }),
+  open: (tab) => chrome.tabs.create(tab),
   "show-in-folder": ({ download }) => chrome.downloads.show(download),
   // The browser refuses without a window in front, and before Chromium 127.
   "show-popup": () => chrome.action.openPopup().catch(() => chrome.tabs.create({ url: "popup.html" })),

@@ -7,7 +7,7 @@ import { notification, onScreen, pressButton, watchNotifications } from "./harne
 import type { Profile } from "./harness/profile.ts";
 import { PAGE_TITLE } from "./harness/site.ts";
 import { sendFiles, transferSays } from "./harness/transfers.ts";
-import { clickContextMenu, Popup } from "./harness/ui.ts";
+import { clickContextMenu, pasted, Popup } from "./harness/ui.ts";
 
 const near = devices(["Ada", "Bee"]);
 
@@ -67,7 +67,7 @@ test("a text typed in the popup is copied from its notification to the clipboard
   await pressButton(bee, shown, "Copy");
   // The notification goes away when the text has been handed on.
   await expect.poll(() => onScreen(bee)).not.toContain(shown.id);
-  await expect.poll(() => pasted(bee)).toBe(text);
+  await expect.poll(() => pasted(bee, near.site)).toBe(text);
 });
 
 test("a click on a notification works after the service worker died", async () => {
@@ -97,16 +97,4 @@ async function badgeReads(profile: Profile, text: string): Promise<void> {
   await expect
     .poll(() => profile.inWorker(() => chrome.action.getBadgeText({})), { message: "the badge", timeout: 45_000 })
     .toBe(text);
-}
-
-/** What pasting gives. */
-async function pasted(profile: Profile): Promise<string> {
-  const page = await profile.open(near.site.url("/other"));
-  await page.evaluate(() => document.body.replaceChildren(document.createElement("textarea")));
-  const area = page.locator("textarea");
-  await area.focus();
-  await page.keyboard.press("ControlOrMeta+v");
-  const text = await area.inputValue();
-  await page.close();
-  return text;
 }

@@ -1,4 +1,5 @@
-// The settings: a new device name is seen by the others at once, and the server's address is checked while it is typed.
+// The settings: a new device name and who can find the device count at once, and the server's address is checked while it
+// is typed.
 
 import { devices } from "./harness/devices.ts";
 import { expect, test } from "./harness/fixtures.ts";
@@ -62,4 +63,29 @@ test("a wrong address is named in the popup, and the right one connects again", 
   await field.press("Tab");
   await expect(popup.device("Bee")).toBeVisible();
   await expect(popup.page.getByText("Connected", { exact: true })).toBeVisible();
+});
+
+test("who can find the device is kept, and counts at once", async () => {
+  const [ada, bee] = [near.get("Ada"), near.get("Bee")];
+  const [here, there] = [await Popup.open(ada), await Popup.open(bee)];
+  await expect(there.device("Ada")).toBeVisible();
+  const options = await ada.open("options.html");
+  for (const [choice, words] of [
+    ["Paired devices only", "Only paired devices and groups can find this device"],
+    ["Nobody", "Nobody can find this device"],
+  ] as const) {
+    await options.bringToFront();
+    await options.getByRole("radio", { name: choice }).check();
+    await expect(options.getByText("Saved").first()).toBeVisible();
+    await expect(here.visible).toContainText(words);
+    await expect(here.page.getByText("No device is near yet")).toBeHidden();
+    await expect(there.device("Ada")).toBeHidden();
+    await expect(here.device("Bee")).toBeHidden();
+    await options.reload();
+    await expect(options.getByRole("radio", { name: choice })).toBeChecked();
+  }
+  await options.getByRole("radio", { name: "Everyone nearby" }).check();
+  await expect(there.device("Ada")).toBeVisible();
+  await expect(here.device("Bee")).toBeVisible();
+  await expect(here.visible).toBeHidden();
 });

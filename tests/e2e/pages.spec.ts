@@ -86,6 +86,26 @@ test("the popup alone, and without a connection", async () => {
   await expect(popup.device("Bee")).toBeVisible({ timeout: 45_000 });
 });
 
+test("the popup of a device that not everyone can find", async () => {
+  const ada = near.get("Ada");
+  const options = await ada.open("options.html");
+  const popup = await Popup.open(ada);
+  for (const [choice, words, name] of [
+    ["Paired devices only", "Only paired devices and groups can find this device", "popup-only-paired"],
+    ["Nobody", "Nobody can find this device", "popup-nobody"],
+  ] as const) {
+    await options.bringToFront();
+    await options.getByRole("radio", { name: choice }).check();
+    await popup.page.bringToFront();
+    await expect(popup.visible).toContainText(words);
+    await review(popup.page, name, POPUP);
+  }
+  await options.bringToFront();
+  await options.getByRole("radio", { name: "Everyone nearby" }).check();
+  await popup.page.bringToFront();
+  await expect(popup.device("Bee")).toBeVisible();
+});
+
 test("the page for codes, alone and with a code in its address, which it does not send by itself", async () => {
   const ada = near.get("Ada");
   const page = await ada.open("code.html");

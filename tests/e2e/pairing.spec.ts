@@ -6,10 +6,12 @@ import type { Page } from "@playwright/test";
 import { contents, devices } from "./harness/devices.ts";
 import { fileArrives, randomFile } from "./harness/files.ts";
 import { expect, test } from "./harness/fixtures.ts";
+import { menuReads } from "./harness/menu.ts";
+import { notification, watchNotifications } from "./harness/notifications.ts";
 import type { Profile } from "./harness/profile.ts";
 import { review } from "./harness/review.ts";
 import { accept, sendFiles } from "./harness/transfers.ts";
-import { Popup } from "./harness/ui.ts";
+import { clickContextMenu, pasted, Popup } from "./harness/ui.ts";
 
 const POPUP = { width: 380, height: 600 };
 const TAB = { width: 900, height: 1000 };
@@ -70,6 +72,33 @@ test("two people who compare the pictures pair their devices", async () => {
   await asked.getByRole("button", { name: "Close" }).click();
 });
 
+test("a paired device is marked in the menus, and opens and copies at once what its person allows", async () => {
+  const [ada, bee] = [near.get("Ada"), near.get("Bee")];
+  await watchNotifications(bee);
+  const options = await bee.open("options.html");
+  for (const choice of ["Open its links by themselves: Ada", "Copy its texts to the clipboard: Ada"]) {
+    await options.getByRole("checkbox", { name: choice }).check();
+  }
+  const popup = await Popup.open(ada);
+  await menuReads(popup.page, "page", ["Send page to Bee (paired ✓)"]);
+  const page = await ada.open(near.site.url("/"));
+  const linkUrl = near.site.url("/other");
+  const opened = bee.context.waitForEvent("page");
+  await clickContextMenu(ada, "link", bee, page, { linkUrl });
+  expect((await opened).url()).toBe(linkUrl);
+  expect(await options.evaluate(() => document.visibilityState), "the tab stays behind").toBe("visible");
+  await notification(bee, "Link from Ada: opened in a new tab");
+  await clickContextMenu(ada, "selection", bee, page, { selectionText: "high tide at noon" });
+  await notification(bee, "Text from Ada: copied to the clipboard");
+  await expect.poll(() => pasted(bee, near.site)).toBe("high tide at noon");
+
+  // Ada's person has allowed Bee nothing.
+  const tabs = ada.context.pages().length;
+  await clickContextMenu(bee, "link", ada, options, { linkUrl });
+  await expect(popup.page.getByText("Link from Bee")).toBeVisible();
+  expect(ada.context.pages().length).toBe(tabs);
+});
+
 test("a paired device sends without a question what its person allows, until it is removed", async () => {
   const [ada, bee] = [near.get("Ada"), near.get("Bee")];
   const options = await bee.open("options.html");
@@ -81,6 +110,8 @@ test("a paired device sends without a question what its person allows, until it 
   // A program is asked for, however small it is.
   await sendFiles(ada, "Bee", [await randomFile(near.folder, "allowed.exe", 1_009)]);
   const popup = await Popup.open(bee);
+  await expect(popup.incoming.getByText("Paired")).toBeVisible();
+  await review(popup.page, "popup-paired-asks", POPUP);
   await popup.decline("Ada").click();
   options.on("dialog", (dialog) => void dialog.accept());
   await options.bringToFront();

@@ -9,5 +9,6 @@ pub mod json;
 pub mod model;
 pub mod offscreen;
 pub mod page;
+pub mod random;
 pub mod settings;
 pub mod view;

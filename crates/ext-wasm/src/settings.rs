@@ -121,6 +121,12 @@ pub fn groups_of(kept: &str) -> Vec<GroupCode> {
     groups.take(limits::GROUPS).collect()
 }
 
+/// Groups, to be kept.
+pub fn groups_text(groups: &[GroupCode]) -> String {
+    let names: Vec<String> = groups.iter().map(|name| (*name).into()).collect();
+    names.join(" ")
+}
+
 fn first_name(quality: u8, animal: u8) -> Result<DeviceName, InvalidDeviceName> {
     let quality = QUALITIES[usize::from(quality) % QUALITIES.len()];
     let animal = ANIMALS[usize::from(animal) % ANIMALS.len()];
@@ -164,6 +170,16 @@ mod tests {
             assert_eq!(visibility_of(Some(word)), visibility);
         }
         assert_eq!(visibility_of(Some("everybody")), Visibility::Paired);
+    }
+
+    #[test]
+    fn groups_come_back_and_there_are_not_too_many() {
+        let groups: Vec<_> = (0..=limits::GROUPS)
+            .map(|number| GroupCode::from_random([u8::try_from(number).unwrap(); 5]))
+            .collect();
+        let kept = groups_of(&groups_text(&groups));
+        assert_eq!(kept, groups[..limits::GROUPS]);
+        assert_eq!(groups_of(&groups_text(&[])), []);
     }
 
     #[test]

@@ -4,6 +4,7 @@ import { expect, type Locator, type Page } from "@playwright/test";
 
 import type { Connection } from "./devtools.ts";
 import type { Profile } from "./profile.ts";
+import type { Site } from "./site.ts";
 
 /** The popup, opened as a tab so that it stays. */
 export class Popup {
@@ -37,6 +38,11 @@ export class Popup {
   /** A device's button "Send text…". */
   sendText(name: string): Locator {
     return this.page.getByRole("button", { name: `Send text to ${name}`, exact: true });
+  }
+
+  /** What says who can find this device, where that is not everyone nearby. */
+  get visible(): Locator {
+    return this.page.locator("#visible");
   }
 
   /** The list of what came and what waits for an answer. */
@@ -143,6 +149,18 @@ export async function clickContextMenu(
     },
     { clicked: { menuItemId, ...info }, tab },
   );
+}
+
+/** What pasting on a page of a site gives. */
+export async function pasted(profile: Profile, site: Site): Promise<string> {
+  const page = await profile.open(site.url("/other"));
+  await page.evaluate(() => document.body.replaceChildren(document.createElement("textarea")));
+  const area = page.locator("textarea");
+  await area.focus();
+  await page.keyboard.press("ControlOrMeta+v");
+  const text = await area.inputValue();
+  await page.close();
+  return text;
 }
 
 function escape(text: string): string {

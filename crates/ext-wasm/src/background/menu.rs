@@ -100,7 +100,7 @@ pub fn items(devices: &[DeviceView], words: Words<'_>) -> Vec<MenuItem> {
         match devices {
             [] => {}
             [device] => {
-                let title = words(&key, &[&literal(device.name.as_str())]);
+                let title = words(&key, &[&shown(device, words)]);
                 items.push(item(kind, id(kind, device), None, title));
             }
             devices => {
@@ -108,7 +108,7 @@ pub fn items(devices: &[DeviceView], words: Words<'_>) -> Vec<MenuItem> {
                 let title = words(&format!("{key}_submenu"), &[]);
                 items.push(item(kind, parent.clone(), None, title));
                 items.extend(devices.iter().map(|device| {
-                    let title = literal(device.name.as_str());
+                    let title = shown(device, words);
                     item(kind, id(kind, device), Some(parent.clone()), title)
                 }));
             }
@@ -117,16 +117,23 @@ pub fn items(devices: &[DeviceView], words: Words<'_>) -> Vec<MenuItem> {
     items
 }
 
-/// A text that the browser shows as it is: see [`MenuItem::title`].
-fn literal(text: &str) -> String {
+/// A device's name as the browser is to show it, see [`MenuItem::title`], with the mark of a paired device behind it. In
+/// other names nothing looks like that mark: a menu has nothing but text.
+fn shown(device: &DeviceView, words: Words<'_>) -> String {
     let mut literal = String::new();
-    for c in text.chars() {
+    for c in device.name.as_str().chars() {
         match c {
+            '✓' | '✔' | '✅' | '☑' | '√' | '\u{1F5F8}' | '\u{1F5F9}' if !device.paired => {
+                literal.push('?');
+            }
             '&' => literal.push_str("&&"),
             // Invisible, so that no `%s` is left.
             '%' => literal.push_str("%\u{2060}"),
             c => literal.push(c),
         }
+    }
+    if device.paired {
+        literal = words("menu_paired", &[&literal]);
     }
     literal
 }
@@ -277,6 +284,23 @@ mod tests {
     fn a_name_is_shown_as_it_is() {
         let items = items(&[device(1, "R&D %s")], &english);
         assert_eq!(top_level(&items, "page"), ["Send page to R&&D %\u{2060}s"]);
+    }
+
+    #[test]
+    fn a_paired_device_is_marked_and_no_other_can_be() {
+        let mut ada = device(1, "Ada");
+        ada.paired = true;
+        let titles = |device: DeviceView| items(&[device], &english).remove(6).title;
+        assert_eq!(titles(ada.clone()), "Send page to Ada (paired ✓)");
+        let copy = device(2, "Ada (paired ✓)");
+        assert_eq!(titles(copy.clone()), "Send page to Ada (paired ?)");
+        let items = items(&[ada, copy], &english);
+        let shown: Vec<_> = items
+            .iter()
+            .filter(|item| item.parent_id.as_deref() == Some("page"))
+            .map(|item| item.title.as_str())
+            .collect();
+        assert_eq!(shown, ["Ada (paired ✓)", "Ada (paired ?)"]);
     }
 
     #[test]

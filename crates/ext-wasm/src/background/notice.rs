@@ -75,13 +75,25 @@ pub fn outputs_of(event: &Event, words: Words<'_>) -> Vec<Output> {
     let Some(notice) = of_event(event, words) else {
         return Vec::new();
     };
-    let dropped = match event {
-        Event::ItemReceived { item, .. } => dropped_by(item.id),
-        _ => None,
+    let (done, dropped) = match event {
+        Event::ItemReceived { item, unasked } => (
+            notice.kept.clone().filter(|_| *unasked),
+            dropped_by(item.id),
+        ),
+        _ => (None, None),
     };
-    let notify = Output::Notify(notice);
+    let done = done.map(|kept| use_of(kept, false));
     let clear = dropped.map(|item| Output::Clear { id: item_id(item) });
-    core::iter::once(notify).chain(clear).collect()
+    let notify = Some(Output::Notify(notice));
+    [done, notify, clear].into_iter().flatten().collect()
+}
+
+/// What is to be done with something received: unasked, where a tab must not take the front, or after a click.
+fn use_of(kept: Kept, active: bool) -> Output {
+    match kept {
+        Kept::Link(url) => Output::Open { url, active },
+        Kept::Text(text) => Output::Tell(OffscreenMessage::Copy { text }),
+    }
 }
 
 /// The notification for an event, if it is one to notify of.
@@ -89,7 +101,7 @@ fn of_event(event: &Event, words: Words<'_>) -> Option<Notice> {
     match event {
         Event::ProposalArrived { proposal } => Some(of_proposal(proposal, words)),
         Event::ProposalEnded { .. } | Event::PairingAnswered => None,
-        Event::ItemReceived { item, .. } => Some(of_item(item, words)),
+        Event::ItemReceived { item, unasked } => Some(of_item(item, *unasked, words)),
         Event::TransferEnded { transfer } => of_ended(transfer, words),
         Event::PairingAsked { device } => {
             let id = PAIRING.to_owned();
@@ -157,8 +169,7 @@ pub fn reaction(id: &str, button: Option<u32>, kept: Option<Kept>) -> Output {
         ("proposal", Some(0), _) => transfer.map(|transfer| command(Command::Accept { transfer })),
         ("proposal", Some(_), _) => transfer.map(|transfer| command(Command::Decline { transfer })),
         ("received", ..) => number().map(|download| Output::ShowInFolder { download }),
-        ("item", _, Some(Kept::Link(url))) => Some(Output::Open { url }),
-        ("item", _, Some(Kept::Text(text))) => Some(Output::Tell(OffscreenMessage::Copy { text })),
+        ("item", _, Some(kept)) => Some(use_of(kept, true)),
         _ => None,
     };
     reaction.unwrap_or(Output::ShowPopup)
@@ -193,7 +204,7 @@ fn of_proposal(proposal: &ProposalView, words: Words<'_>) -> Notice {
     }
 }
 
-fn of_item(item: &ItemView, words: Words<'_>) -> Notice {
+fn of_item(item: &ItemView, unasked: bool, words: Words<'_>) -> Notice {
     let shown = ItemModel::new(item, words);
     let excerpt = cut_to_bytes(&shown.title, EXCERPT_BYTES);
     let message = match &shown.host {
@@ -201,13 +212,22 @@ fn of_item(item: &ItemView, words: Words<'_>) -> Notice {
         Some(host) => host.clone(),
         None => excerpt.to_owned(),
     };
-    let (button, kept) = match shown.url {
-        Some(url) => ("open_button", Kept::Link(url)),
-        None => ("copy_button", Kept::Text(shown.copied)),
+    let (button, done, kept) = match shown.url {
+        Some(url) => ("open_button", "notification_opened", Kept::Link(url)),
+        None => (
+            "copy_button",
+            "notification_copied",
+            Kept::Text(shown.copied),
+        ),
+    };
+    let title = if unasked {
+        words(done, &[&shown.caption])
+    } else {
+        shown.caption
     };
     Notice {
         id: item_id(item.id),
-        title: shown.caption,
+        title,
         message,
         buttons: vec![words(button, &[])],
         kept: Some(kept),
@@ -406,7 +426,10 @@ mod tests {
         assert_eq!(shown.message, "A title\nexample.org");
         assert_eq!(shown.buttons, ["Open"]);
         for button in [None, Some(0)] {
-            let open = Output::Open { url: url.clone() };
+            let open = Output::Open {
+                url: url.clone(),
+                active: true,
+            };
             assert_eq!(reaction(&shown.id, button, shown.kept.clone()), open);
         }
         // What was kept is gone.
@@ -439,8 +462,48 @@ mod tests {
     fn what_is_no_web_link_never_opens() {
         let url = "javascript:alert(1)".to_owned();
         let title = "x".to_owned();
-        let shown = received(PlainItem::Link { url, title });
+        let link = PlainItem::Link { url, title };
+        let shown = received(link.clone());
         assert!(!matches!(shown.kept, Some(Kept::Link(_))));
+        let opened = |output: &Output| matches!(output, Output::Open { .. });
+        assert!(!unasked(link).iter().any(opened));
+    }
+
+    #[test]
+    fn what_is_allowed_is_done_at_once_and_told() {
+        let url = "https://example.org/a".to_owned();
+        let title = "A title".to_owned();
+        let page = PlainItem::Page {
+            url: url.clone(),
+            title,
+        };
+        let opened = Output::Open { url, active: false };
+        assert_told(
+            &unasked(page),
+            &opened,
+            "Page from Ada: opened in a new tab",
+        );
+        let text = "hello".to_owned();
+        let copied = Output::Tell(OffscreenMessage::Copy { text: text.clone() });
+        let told = "Text from Ada: copied to the clipboard";
+        assert_told(&unasked(PlainItem::Text { text }), &copied, told);
+    }
+
+    fn unasked(item: PlainItem) -> Vec<Output> {
+        let from = device(1, "Ada");
+        let id = ItemId(7);
+        let item = ItemView { id, from, item };
+        let unasked = true;
+        outputs_of(&Event::ItemReceived { item, unasked }, &english)
+    }
+
+    fn assert_told(outputs: &[Output], done: &Output, title: &str) {
+        match outputs {
+            [first, Output::Notify(notice)] => {
+                assert_eq!((first, notice.title.as_str()), (done, title));
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Output {
     Open {
         /// The link.
         url: String,
+        /// Whether the tab comes to the front.
+        active: bool,
     },
     /// Show a download's file in its folder.
     ShowInFolder {

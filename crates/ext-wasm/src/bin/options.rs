@@ -1,4 +1,5 @@
-//! The settings: this device's name, the signaling server and the paired devices, changed as soon as they are entered.
+//! The settings: this device's name, who can find it, the signaling server, the paired devices and the groups, changed as
+//! soon as they are entered.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -8,20 +9,25 @@ use tabferry_ext::chrome::storage::Area;
 use tabferry_ext::chrome::{commands, i18n, runtime, tabs};
 use tabferry_ext::model::address::base_url;
 use tabferry_ext::model::device::icon_of;
-use tabferry_ext::model::paired::{LIMITS, PairedModel};
+use tabferry_ext::model::group::{self, GroupModel, NotAdded};
+use tabferry_ext::model::paired::{Change, PairedModel};
 use tabferry_ext::page::engine::{Engine, ensure_engine};
+use tabferry_ext::page::groups;
 use tabferry_ext::page::server::look_at;
-use tabferry_ext::settings::{DEFAULT_SERVER, DEVICE_NAME, SERVER};
-use tabferry_ext::view::dom::{self, Listener, by_id, set, set_text, show, window};
+use tabferry_ext::settings::{
+    DEFAULT_SERVER, DEVICE_NAME, SERVER, VISIBILITY, visibility_of, visibility_word,
+};
+use tabferry_ext::view::dom::{self, Listener, by_id, flag, leave, set, set_text, show, window};
+use tabferry_ext::view::group::GroupRow;
 use tabferry_ext::view::list::List;
 use tabferry_ext::view::paired::PairedRow;
 use tabferry_protocol::card::{DeviceCard, DeviceName};
-use tabferry_protocol::host::{PairedView, TrustCommand};
+use tabferry_protocol::host::{GroupView, PairedView, TrustCommand, Visible};
 use tabferry_protocol::id::DeviceId;
-use tabferry_protocol::limits::DEVICE_NAME_BYTES;
-use tabferry_protocol::paired::AutoAccept;
+use tabferry_protocol::limits::{self, DEVICE_NAME_BYTES};
+use tabferry_protocol::secret_code::GroupCode;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, Event, HtmlInputElement, HtmlSelectElement, Url};
 
 /// Where the browser lets a person change shortcuts.
@@ -39,18 +45,26 @@ fn main() {
     dom::localize();
     let version = i18n::message("about_version", &[&runtime::version()]);
     set_text(&by_id("version"), &version);
+    let per_minute = limits::UNASKED_ITEMS_PER_MINUTE.to_string();
+    let per_hour = limits::UNASKED_ITEMS_PER_HOUR.to_string();
+    let unasked = i18n::message("paired_limits", &[&per_minute, &per_hour]);
+    set_text(&by_id("paired-limits"), &unasked);
+    set_text(&by_id("groups-full"), &group::full(&i18n::message));
     let options = Rc::new_cyclic(|this: &std::rc::Weak<Options>| {
         let (pause, shown) = (this.clone(), this.clone());
         Options {
             engine: Engine::new(
                 move |now: Shown| {
                     if let Some(options) = shown.upgrade() {
-                        options.show(&now);
+                        options.show(now);
                     }
                 },
                 || {},
             ),
             paired: RefCell::new(List::new("paired")),
+            known: RefCell::default(),
+            groups: RefCell::new(List::new("groups")),
+            group_code: by_id("group-code"),
             name: by_id("device-name"),
             server: by_id("server"),
             tries: Cell::new(0),
@@ -80,16 +94,22 @@ struct Shown {
 #[derive(Deserialize)]
 struct Own {
     device: Option<DeviceCard>,
+    visible: Visible,
 }
 
 #[derive(Deserialize)]
 struct Trust {
     paired: Vec<PairedView>,
+    groups: Vec<GroupView>,
 }
 
 struct Options {
     engine: Rc<Engine<Shown>>,
     paired: RefCell<List<PairedRow>>,
+    /// The paired devices as they were shown last, with what was changed since.
+    known: RefCell<Vec<PairedView>>,
+    groups: RefCell<List<GroupRow>>,
+    group_code: HtmlInputElement,
     name: HtmlInputElement,
     server: HtmlInputElement,
     /// Counts the tries of a server, so that only the last one is shown.
@@ -109,21 +129,41 @@ impl Options {
         let server = Area::Local.get(SERVER).await.ok().flatten();
         self.server
             .set_value(server.as_deref().unwrap_or(DEFAULT_SERVER));
+        let visibility = Area::Local.get(VISIBILITY).await.ok().flatten();
+        let word = visibility_word(visibility_of(visibility.as_deref()));
+        let chosen: HtmlInputElement = by_id(&["visibility-", word].concat());
+        chosen.set_checked(true);
+        flag(&by_id("visibility"), "disabled", false);
         for field in [&self.name, &self.server] {
             field.set_disabled(false);
         }
         self.try_server().await;
     }
 
-    fn show(&self, shown: &Shown) {
+    fn show(&self, shown: Shown) {
         if let Some(device) = &shown.snapshot.device {
             let spelled = i18n::message("own_id", &[&device.id.spelled()]);
             set_text(&by_id("own-id"), &spelled);
         }
-        let paired = shown.trust.paired.iter();
-        let models = paired.map(|paired| PairedModel::new(paired, icon_of(paired.device.kind)));
+        let Trust { paired, groups } = shown.trust;
+        let models = paired.iter();
+        let models = models.map(|paired| PairedModel::new(paired, icon_of(paired.device.kind)));
         self.paired.borrow_mut().show(models.collect());
-        show(&by_id("paired-none"), shown.trust.paired.is_empty());
+        show(&by_id("paired-none"), paired.is_empty());
+        show(&by_id("paired-limits"), !paired.is_empty());
+        self.known.replace(paired);
+
+        let visible = shown.snapshot.visible;
+        let models = groups.iter();
+        let models = models.map(|group| GroupModel::new(group, visible, &i18n::message));
+        self.groups.borrow_mut().show(models.collect());
+        let full = groups.len() >= limits::GROUPS;
+        let ways: Element = by_id("groups-ways");
+        if full {
+            leave(&ways, &by_id("groups-heading"));
+        }
+        show(&ways, !full);
+        show(&by_id("groups-full"), full);
     }
 
     /// Something about a paired device was changed.
@@ -141,35 +181,93 @@ impl Options {
             }
         } else if let Some(device) = device("data-files") {
             let choice: &HtmlSelectElement = target.unchecked_ref();
-            let index = choice.value().parse::<usize>().ok();
-            let files = index
-                .and_then(|index| index.checked_sub(1))
-                .and_then(|index| LIMITS.get(index).copied());
-            let auto_accept = AutoAccept {
-                files,
-                ..AutoAccept::default()
-            };
+            if let Ok(index) = choice.value().parse() {
+                self.allow(device, Change::Files(index));
+            }
+        } else if let Some(device) = device("data-links") {
+            let field: &HtmlInputElement = target.unchecked_ref();
+            self.allow(device, Change::Links(field.checked()));
+        } else if let Some(device) = device("data-texts") {
+            let field: &HtmlInputElement = target.unchecked_ref();
+            self.allow(device, Change::Texts(field.checked()));
+        }
+    }
+
+    /// Lets a paired device do more or less than before.
+    fn allow(&self, device: DeviceId, change: Change) {
+        let mut known = self.known.borrow_mut();
+        if let Some(known) = known.iter_mut().find(|known| known.device.id == device) {
+            // At once: the next change may come before this one is shown.
+            known.auto_accept = change.of(known.auto_accept);
             self.engine.decide(&TrustCommand::SetAutoAccept {
                 device,
-                auto_accept,
+                auto_accept: known.auto_accept,
             });
         }
     }
 
     /// A paired device is to be removed, if it was that button.
     fn clicked(&self, event: &Event) {
-        let button = event
-            .target()
-            .and_then(|target| target.dyn_into::<Element>().ok())
-            .and_then(|target| target.closest("[data-click=unpair]").ok()?);
-        let Some(button) = button else { return };
-        let id = button.get_attribute("data-id").unwrap_or_default();
+        let Some((_, id)) = clicked_button(event) else {
+            return;
+        };
         let question = i18n::message("paired_remove_question", &[]);
         if let Ok(device) = id.parse()
             && window().confirm_with_message(&question).unwrap_or(false)
         {
             self.engine.decide(&TrustCommand::Unpair { device });
         }
+    }
+
+    /// The code of a group is to be copied, or the group to be left.
+    async fn group_clicked(&self, event: &Event) {
+        let Some((click, id)) = clicked_button(event) else {
+            return;
+        };
+        let Ok(code) = id.parse::<GroupCode>() else {
+            return;
+        };
+        let (done, good, bad) = if click == "copy" {
+            let clipboard = window().navigator().clipboard();
+            let copied = JsFuture::from(clipboard.write_text(&code.spelled())).await;
+            (copied.is_ok(), "copied", "copy_failed")
+        } else {
+            let left = groups::leave(code).await;
+            (left.is_some(), "group_left", "save_failed")
+        };
+        let (state, key) = if done { ("good", good) } else { ("bad", bad) };
+        self.say_of_group(state, &i18n::message(key, &[]));
+    }
+
+    async fn create_group(&self) {
+        self.say_whether_added(groups::create().await, "group_created");
+    }
+
+    async fn join_group(&self) {
+        let joined = groups::join(&self.group_code.value()).await;
+        if joined.is_ok() {
+            self.group_code.set_value("");
+        }
+        self.say_whether_added(joined, "group_added");
+    }
+
+    fn say_whether_added(&self, added: Result<GroupCode, NotAdded>, key: &str) {
+        match added {
+            Ok(code) => {
+                let text = i18n::message(key, &[&code.spelled()]);
+                self.say_of_group("good", &text);
+            }
+            Err(reason) => {
+                self.say_of_group("bad", &reason.text(&i18n::message));
+                let typed = matches!(reason, NotAdded::Mistyped(_));
+                mark_invalid(&self.group_code, typed);
+            }
+        }
+    }
+
+    fn say_of_group(&self, state: &str, text: &str) {
+        say("group-status", state, text);
+        mark_invalid(&self.group_code, false);
     }
 
     fn listen(self: &Rc<Self>) {
@@ -185,6 +283,16 @@ impl Options {
         let paired: Element = by_id("paired");
         on_event(&paired, "change", |options, event| options.changed(&event));
         on_event(&paired, "click", |options, event| options.clicked(&event));
+        on_event(&by_id("groups"), "click", |options, event| {
+            spawn_local(async move { options.group_clicked(&event).await });
+        });
+        on_event(&by_id("group-form"), "submit", |options, event| {
+            event.prevent_default();
+            spawn_local(async move { options.join_group().await });
+        });
+        on_event(&by_id("visibility"), "change", |_, event| {
+            spawn_local(async move { save_visibility(&event).await });
+        });
         let mut on = |target: &Element, kind, handle: fn(Rc<Self>)| {
             let options = Rc::downgrade(self);
             listeners.push(Listener::new(target, kind, move |_| {
@@ -202,6 +310,12 @@ impl Options {
         on(&self.server, "input", |options| options.typed());
         on(&self.server, "change", |options| {
             spawn_local(async move { options.save_server().await });
+        });
+        on(&self.group_code, "input", |options| {
+            options.say_of_group("", "")
+        });
+        on(&by_id("group-create"), "click", |options| {
+            spawn_local(async move { options.create_group().await });
         });
         on(&by_id("shortcut-button"), "click", |_| {
             spawn_local(async move {
@@ -294,14 +408,43 @@ async fn show_shortcut() {
     set_text(&by_id("shortcut"), &text);
 }
 
+/// Keeps the choice of who can find this device.
+async fn save_visibility(event: &Event) {
+    let Some(target) = event.target() else { return };
+    let chosen: &HtmlInputElement = target.unchecked_ref();
+    let saved = Area::Local.set(&[(VISIBILITY, &chosen.value())]).await;
+    let (state, key) = if saved.is_ok() {
+        ("good", "saved")
+    } else {
+        ("bad", "save_failed")
+    };
+    say("visibility-status", state, &i18n::message(key, &[]));
+}
+
+/// What the button that was clicked means, and about what; see [`dom::button`].
+fn clicked_button(event: &Event) -> Option<(String, String)> {
+    let target = event.target()?.dyn_into::<Element>().ok()?;
+    let button = target.closest("[data-click]").ok()??;
+    let click = button.get_attribute("data-click")?;
+    Some((click, button.get_attribute("data-id")?))
+}
+
 /// Says under a field how it stands with what is in it.
 fn show_status(id: &str, field: &HtmlInputElement, state: &str, text: &str) {
+    say(id, state, text);
+    mark_invalid(field, state == "bad");
+}
+
+fn say(id: &str, state: &str, text: &str) {
     let status: Element = by_id(id);
     set(&status, "data-state", state);
     set_text(&status, text);
+}
+
+fn mark_invalid(field: &HtmlInputElement, invalid: bool) {
     set(
         field,
         "aria-invalid",
-        if state == "bad" { "true" } else { "false" },
+        if invalid { "true" } else { "false" },
     );
 }

@@ -14,11 +14,12 @@ use tabferry_ext::model::device::DeviceModel;
 use tabferry_ext::model::item::ItemModel;
 use tabferry_ext::model::proposal::ProposalModel;
 use tabferry_ext::model::transfer::TransferModel;
+use tabferry_ext::model::visible::VisibleModel;
 use tabferry_ext::page::click::Click;
 use tabferry_ext::page::engine::Engine;
 use tabferry_ext::page::handover::Handover;
 use tabferry_ext::view::device::DeviceRow;
-use tabferry_ext::view::dom::{self, Listener, by_id, flag, focus, set, set_text, show};
+use tabferry_ext::view::dom::{self, Listener, by_id, flag, focus, leave, set, set_text, show};
 use tabferry_ext::view::drop::{Dropped, dropped, holds_files};
 use tabferry_ext::view::item::ItemRow;
 use tabferry_ext::view::list::List;
@@ -49,7 +50,7 @@ fn main() {
             engine: Engine::new(
                 move |now: Shown| {
                     if let Some(popup) = shown.upgrade() {
-                        popup.show_trust(&now);
+                        show_trust(&now.trust);
                         popup.show(now.snapshot);
                     }
                 },
@@ -79,19 +80,15 @@ struct Shown {
 
 #[derive(Deserialize)]
 struct Trust {
-    paired: Vec<Paired>,
     pairing: Option<IgnoredAny>,
     code: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize)]
-struct Paired {
-    device: Id,
-}
-
-#[derive(Deserialize)]
-struct Id {
-    id: DeviceId,
+/// What leads to the pages for these.
+fn show_trust(trust: &Trust) {
+    show(&by_id("pairing"), trust.pairing.is_some());
+    show(&by_id("code"), trust.code.is_some());
+    show(&by_id("with-code"), trust.code.is_none());
 }
 
 struct Popup {
@@ -104,8 +101,6 @@ struct Popup {
 
 struct State {
     snapshot: Option<Snapshot>,
-    /// The paired devices.
-    paired: Vec<DeviceId>,
     /// The device that a text is being typed for, and its last name.
     text_to: Option<(DeviceId, String)>,
     /// The device that files are being dragged over.
@@ -120,7 +115,6 @@ impl State {
     fn new() -> Self {
         Self {
             snapshot: None,
-            paired: Vec::new(),
             text_to: None,
             drop_target: None,
             incoming: List::new("incoming"),
@@ -154,11 +148,8 @@ impl Popup {
         let incoming = incoming.map(|proposal| ProposalModel::new(proposal, words));
         state.incoming.show(incoming.collect());
         let devices = snapshot.devices.iter();
-        let paired = &state.paired;
-        let devices = devices
-            .map(|device| DeviceModel::new(device, paired.contains(&device.id), words))
-            .collect();
-        state.devices.show(devices);
+        let devices = devices.map(|device| DeviceModel::new(device, words));
+        state.devices.show(devices.collect());
         let transfers = snapshot.transfers.iter();
         let transfers = transfers.map(|transfer| TransferModel::new(transfer, words));
         state.transfers.show(transfers.collect());
@@ -171,18 +162,12 @@ impl Popup {
         show(state.items.section(), !snapshot.items.is_empty());
         let online = snapshot.connection == ConnectionView::Online;
         let none = snapshot.devices.is_empty();
-        show(&by_id("no-devices"), none && online);
+        let visible = VisibleModel::new(&snapshot, words);
+        show_visible(visible.as_ref());
+        show(&by_id("no-devices"), none && online && visible.is_none());
         show(&by_id("devices-later"), none && !online);
         state.snapshot = Some(snapshot);
         show_text_form(&state);
-    }
-
-    fn show_trust(&self, shown: &Shown) {
-        let trust = &shown.trust;
-        self.state.borrow_mut().paired = trust.paired.iter().map(|it| it.device.id).collect();
-        show(&by_id("pairing"), trust.pairing.is_some());
-        show(&by_id("code"), trust.code.is_some());
-        show(&by_id("with-code"), trust.code.is_none());
     }
 
     fn show_lost(&self) {
@@ -407,6 +392,19 @@ fn show_connection(connection: &ConnectionModel) {
     if let Some(problem) = &connection.problem {
         set_text(&by_id("problem-title"), &problem.title);
         set_text(&by_id("problem-advice"), &problem.advice);
+    }
+}
+
+fn show_visible(visible: Option<&VisibleModel>) {
+    show(&by_id("visible"), visible.is_some());
+    let crowded = visible.is_some_and(|visible| visible.crowded);
+    let actions: Element = by_id("visible-actions");
+    if !crowded {
+        leave(&actions, &by_id("devices-heading"));
+    }
+    show(&actions, crowded);
+    if let Some(visible) = visible {
+        set_text(&by_id("visible-words"), &visible.words);
     }
 }
 

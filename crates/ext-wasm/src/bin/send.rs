@@ -129,7 +129,7 @@ impl SendTab {
     fn show_device(&self, state: &State, near: bool, connection: ConnectionView) {
         let words = &i18n::message;
         if let Some(device) = &state.device {
-            let model = DeviceModel::new(device, false, words);
+            let model = DeviceModel::new(device, words);
             let heading = i18n::message("send_heading", &[&model.name]);
             dom::document().set_title(&heading);
             set_text(&by_id("heading"), &heading);

@@ -6,6 +6,7 @@ use super::connection::ConnectionModel;
 use super::item::ItemModel;
 use super::item::label;
 use super::transfer::TransferModel;
+use super::visible::VisibleModel;
 use crate::i18n::{Words, files};
 
 /// What to say of the way from one snapshot to the next.
@@ -17,6 +18,11 @@ pub fn announcements(before: &Snapshot, after: &Snapshot, words: Words<'_>) -> V
             Some(problem) => problem.title,
             None => connection.status,
         });
+    }
+    if before.visible != after.visible
+        && let Some(visible) = VisibleModel::new(after, words)
+    {
+        said.push(visible.words);
     }
     for device in &after.devices {
         if before.devices.iter().all(|old| old.id != device.id) {
@@ -36,7 +42,12 @@ pub fn announcements(before: &Snapshot, after: &Snapshot, words: Words<'_>) -> V
         {
             let from = proposal.from.name.as_str();
             let files = files(proposal.files, words);
-            said.push(words("announce_incoming", &[from, &files]));
+            let key = if proposal.from.paired {
+                "announce_incoming_paired"
+            } else {
+                "announce_incoming"
+            };
+            said.push(words(key, &[from, &files]));
         }
     }
     for transfer in &after.transfers {
@@ -159,6 +170,25 @@ mod tests {
             ["Ada wants to send you 2 files. Accept or decline."]
         );
         assert!(said(&with, &with).is_empty());
+
+        let mut paired = with;
+        paired.incoming[0].from.paired = true;
+        assert_eq!(
+            said(&empty(), &paired),
+            ["Ada, which is paired, wants to send you 2 files. Accept or decline."]
+        );
+    }
+
+    #[test]
+    fn a_crowd_is_said_once() {
+        let crowded = Snapshot {
+            visible: Visible::Crowded,
+            ..empty()
+        };
+        let words = english("visible_crowded", &["8"]);
+        assert_eq!(said(&empty(), &crowded), [words]);
+        assert!(said(&crowded, &crowded).is_empty());
+        assert!(said(&crowded, &empty()).is_empty());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct DeviceModel {
 
 impl DeviceModel {
     /// What is shown of this device.
-    pub fn new(device: &DeviceView, paired: bool, words: Words<'_>) -> Self {
+    pub fn new(device: &DeviceView, words: Words<'_>) -> Self {
         let name = device.name.as_str();
         let kind = match device.kind {
             DeviceKind::Computer => "kind_computer",
@@ -44,7 +44,7 @@ impl DeviceModel {
             name: name.to_owned(),
             icon: icon_of(device.kind),
             kind: words(kind, &[]),
-            paired,
+            paired: device.paired,
             pair: words("pair_with", &[name]),
             send_page: words("send_page_to", &[name]),
             send_files: words("send_files_to", &[name]),
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_buttons_are_named_after_the_device() {
-        let shown = DeviceModel::new(&device(1, "Ada’s laptop"), false, &english);
+        let shown = DeviceModel::new(&device(1, "Ada’s laptop"), &english);
         assert_eq!(shown.send_page, "Send this page to Ada’s laptop");
         assert_eq!(shown.send_files, "Send files to Ada’s laptop");
         assert_eq!(shown.send_text, "Send text to Ada’s laptop");
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_name_is_never_taken_for_a_substitution() {
-        let shown = DeviceModel::new(&device(1, "$1 $NAME$"), false, &english);
+        let shown = DeviceModel::new(&device(1, "$1 $NAME$"), &english);
         assert_eq!(shown.send_text, "Send text to $1 $NAME$");
     }
 
@@ -96,7 +96,7 @@ mod tests {
                 kind,
                 ..device(1, "x")
             };
-            let icon = DeviceModel::new(&view, false, &english).icon;
+            let icon = DeviceModel::new(&view, &english).icon;
             assert!(symbols.contains(&format!("id=\"{icon}\"")), "{icon}");
         }
     }

@@ -6,6 +6,7 @@ pub mod announcement;
 pub mod code;
 pub mod connection;
 pub mod device;
+pub mod group;
 pub mod item;
 pub mod name;
 pub mod paired;
@@ -14,6 +15,7 @@ pub mod proposal;
 pub mod qr;
 pub mod server;
 pub mod transfer;
+pub mod visible;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -123,7 +125,9 @@ pub(crate) mod tests {
             include_str!("../view/code.rs"),
             include_str!("../model/pairing.rs"),
             include_str!("../view/paired.rs"),
+            include_str!("../view/paired_mark.rs"),
             include_str!("../view/device.rs"),
+            include_str!("../view/group.rs"),
             include_str!("../view/item.rs"),
             include_str!("../view/proposal.rs"),
             include_str!("../view/transfer.rs"),

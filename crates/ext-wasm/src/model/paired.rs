@@ -3,6 +3,7 @@
 use tabferry_protocol::host::PairedView;
 use tabferry_protocol::id::DeviceId;
 use tabferry_protocol::limits::UNASKED_BYTES_PER_DAY;
+use tabferry_protocol::paired::AutoAccept;
 
 use crate::i18n::{Words, size};
 
@@ -31,6 +32,10 @@ pub struct PairedModel {
     pub last_seen: u64,
     /// How many of [`LIMITS`] are too low for what it may send unasked, and one; 0 if it may not.
     pub limit: usize,
+    /// Whether its pages and links open by themselves.
+    pub links: bool,
+    /// Whether its texts are copied by themselves.
+    pub texts: bool,
 }
 
 impl PairedModel {
@@ -48,7 +53,35 @@ impl PairedModel {
             since: paired.since,
             last_seen: paired.last_seen,
             limit,
+            links: paired.auto_accept.links,
+            texts: paired.auto_accept.texts,
         }
+    }
+}
+
+/// One change of what a paired device may do unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Files: the number of the chosen one of [`limit_words`].
+    Files(usize),
+    /// Whether its pages and links open by themselves.
+    Links(bool),
+    /// Whether its texts are copied by themselves.
+    Texts(bool),
+}
+
+impl Change {
+    /// What the device may after it; all else stays.
+    pub fn of(self, mut known: AutoAccept) -> AutoAccept {
+        match self {
+            Self::Files(choice) => {
+                let limit = choice.checked_sub(1);
+                known.files = limit.and_then(|index| LIMITS.get(index).copied());
+            }
+            Self::Links(may) => known.links = may,
+            Self::Texts(may) => known.texts = may,
+        }
+        known
     }
 }
 
@@ -62,8 +95,6 @@ pub fn limit_words(words: Words<'_>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use tabferry_protocol::paired::AutoAccept;
-
     use super::*;
     use crate::model::tests::{device, english};
 
@@ -87,5 +118,27 @@ mod tests {
         }
         assert_eq!(limit(Some(u64::MAX)), LIMITS.len());
         assert_eq!(limit_words(&english).len(), LIMITS.len() + 1);
+    }
+
+    #[test]
+    fn a_change_leaves_the_rest() {
+        let known = AutoAccept {
+            files: Some(123),
+            links: true,
+            texts: false,
+        };
+        for (change, files, links, texts) in [
+            (Change::Files(2), Some(100_000_000), true, false),
+            (Change::Files(0), None, true, false),
+            (Change::Links(false), Some(123), false, false),
+            (Change::Texts(true), Some(123), true, true),
+        ] {
+            let after = AutoAccept {
+                files,
+                links,
+                texts,
+            };
+            assert_eq!(change.of(known), after, "{change:?}");
+        }
     }
 }

@@ -11,6 +11,8 @@ use crate::i18n::{Words, files, size};
 pub struct ProposalModel {
     /// Which.
     pub id: TransferId,
+    /// Whether it comes from a paired device.
+    pub paired: bool,
     /// Who wants to send how much.
     pub title: String,
     /// The first files' names.
@@ -35,6 +37,7 @@ impl ProposalModel {
         let more = proposal.files.saturating_sub(named);
         Self {
             id: proposal.transfer,
+            paired: proposal.from.paired,
             title: words("incoming_from", &[from, &files(proposal.files, words)]),
             names: proposal
                 .names

@@ -25,8 +25,9 @@ use super::signaling_socket::SignalingSocket;
 use super::source::Sources;
 use super::timer::{Clock, Timer, pause};
 use super::vault::Vault;
-use super::{background, log, random};
+use super::{background, log};
 use crate::envelope::{BackgroundMessage, Shown};
+use crate::random;
 
 /// Name of a text that is too long to travel as one.
 const TEXT_FILE: &str = "text.txt";

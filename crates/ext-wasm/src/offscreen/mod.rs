@@ -13,7 +13,6 @@ mod log;
 mod memory;
 mod pages;
 mod publisher;
-mod random;
 mod signaling_socket;
 mod source;
 mod timer;

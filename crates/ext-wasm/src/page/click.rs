@@ -59,6 +59,7 @@ impl Click {
                 transfer: transfer()?,
             }),
             "dismiss-item" => Self::Command(Command::DismissItem { item: item()? }),
+            "show-in-crowd" => Self::Command(Command::ShowInCrowd),
             "send-page" => Self::SendPage(device()?),
             "send-files" => Self::SendFiles(device()?),
             "send-text" => Self::SendText(device()?),

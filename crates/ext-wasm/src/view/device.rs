@@ -4,6 +4,7 @@ use web_sys::{Element, HtmlElement};
 
 use super::dom::{button, child, element, icon, insert, set, set_icon, set_label, set_text, show};
 use super::list::Row;
+use super::paired_mark::paired_mark;
 use crate::chrome::i18n;
 use crate::model::device::DeviceModel;
 
@@ -37,12 +38,7 @@ impl Row for DeviceRow {
         let icon_element = icon(&badge, model.icon);
         let kind = child(&badge, "span", "visually-hidden");
         let name = child(&head, "bdi", "device-name words");
-        let paired = child(&head, "span", "paired");
-        icon(&paired, "paired");
-        set_text(
-            &child(&paired, "span", ""),
-            &i18n::message("paired_mark", &[]),
-        );
+        let paired = paired_mark(&head);
         let pair = child(&head, "a", "button");
         set(&pair, "href", &["pair.html?with=", &id].concat());
         set_text(&pair, &i18n::message("pair_button", &[]));

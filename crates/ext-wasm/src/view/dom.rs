@@ -77,6 +77,15 @@ pub fn focus(element: &Element) {
     raw(element).focus();
 }
 
+/// Takes the focus out of an element that is about to go, to a heading: otherwise keyboard and screen reader fall back to
+/// the top of the page.
+pub fn leave(element: &Element, heading: &Element) {
+    let focused = document().active_element();
+    if element.contains(focused.as_deref()) {
+        focus(heading);
+    }
+}
+
 /// A new icon from `icons/symbols.svg`, which says nothing to a screen reader.
 pub fn icon(parent: &Element, name: &str) -> Element {
     const SVG: &str = "http://www.w3.org/2000/svg";

@@ -3,7 +3,7 @@
 
 use web_sys::{Element, HtmlElement};
 
-use super::dom::{self, by_id, focus, insert};
+use super::dom::{by_id, insert, leave};
 
 /// One element of a list.
 pub trait Row {
@@ -55,7 +55,8 @@ impl<R: Row> List<R> {
         self.rows.retain(|(shown, row)| {
             let kept = models.iter().any(|model| R::same(shown, model));
             if !kept {
-                remove(row.root(), &self.heading);
+                leave(row.root(), &self.heading);
+                row.root().remove();
             }
             kept
         });
@@ -105,16 +106,5 @@ impl<'a> Place<'a> {
         } else {
             insert(self.list, element, self.next.as_ref());
         }
-    }
-}
-
-/// Removes an element. Focus that was in it goes to the heading, so that keyboard and screen reader don't fall back to
-/// the top of the page.
-fn remove(element: &Element, heading: &Element) {
-    let focused = dom::document().active_element();
-    let held = element.contains(focused.as_deref());
-    element.remove();
-    if held {
-        focus(heading);
     }
 }

@@ -18,6 +18,8 @@ pub struct PairedRow {
     dates: HtmlElement,
     id: HtmlElement,
     files: HtmlSelectElement,
+    links: HtmlInputElement,
+    texts: HtmlInputElement,
     remove: HtmlElement,
 }
 
@@ -30,7 +32,7 @@ impl Row for PairedRow {
 
     fn new(model: &PairedModel) -> Self {
         let id = model.id.to_string();
-        let root = element("li", "paired-device");
+        let root = element("li", "entry");
         let head = child(&root, "div", "row");
         let badge = child(&head, "span", "badge");
         let icon = icon(&badge, model.icon);
@@ -51,12 +53,25 @@ impl Row for PairedRow {
             set(&option, "value", &index.to_string());
             set_text(&option, words);
         }
+        let checkbox = |attribute, key| {
+            let label = child(&root, "label", "choice");
+            let field: HtmlInputElement = child(&label, "input", "").unchecked_into();
+            set(&field, "type", "checkbox");
+            set(&field, attribute, &id);
+            set(&field, "aria-describedby", "paired-limits");
+            set_text(&child(&label, "span", ""), &i18n::message(key, &[]));
+            field
+        };
+        let links = checkbox("data-links", "paired_links");
+        let texts = checkbox("data-texts", "paired_texts");
         Self {
             icon,
             name,
             dates,
             id: spelled,
             files,
+            links,
+            texts,
             remove,
             root,
         }
@@ -78,10 +93,14 @@ impl Row for PairedRow {
         set_label(&self.name, &words("paired_name", &[name]));
         set_label(&self.remove, &words("paired_remove", &[name]));
         set_label(&self.files, &words("paired_files_from", &[name]));
+        set_label(&self.links, &words("paired_links_of", &[name]));
+        set_label(&self.texts, &words("paired_texts_of", &[name]));
         let dates = [date(model.since), date(model.last_seen)];
         set_text(&self.dates, &words("paired_dates", &[&dates[0], &dates[1]]));
         set_text(&self.id, &words("paired_id", &[&model.spelled]));
         self.files.set_value(&model.limit.to_string());
+        self.links.set_checked(model.links);
+        self.texts.set_checked(model.texts);
     }
 }
 

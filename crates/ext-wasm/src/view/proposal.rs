@@ -4,6 +4,7 @@ use web_sys::HtmlElement;
 
 use super::dom::{button, child, element, set_label, set_text, show};
 use super::list::Row;
+use super::paired_mark::paired_mark;
 use super::transfer::name;
 use crate::model::proposal::ProposalModel;
 
@@ -11,6 +12,7 @@ use crate::model::proposal::ProposalModel;
 #[derive(Debug)]
 pub struct ProposalRow {
     root: HtmlElement,
+    paired: HtmlElement,
     title: HtmlElement,
     names: HtmlElement,
     more: HtmlElement,
@@ -30,6 +32,7 @@ impl Row for ProposalRow {
     fn new(model: &ProposalModel) -> Self {
         let id = model.id.0.to_string();
         let root = element("li", "card proposal");
+        let paired = paired_mark(&root);
         let title = child(&root, "p", "title");
         let names = child(&root, "div", "names");
         let more = child(&root, "p", "detail");
@@ -40,6 +43,7 @@ impl Row for ProposalRow {
             decline: button(&actions, "button", "decline", &id, "decline_button"),
             accept: button(&actions, "button primary", "accept", &id, "accept_button"),
             root,
+            paired,
             title,
             names,
             more,
@@ -53,6 +57,7 @@ impl Row for ProposalRow {
     }
 
     fn patch(&self, model: &ProposalModel) {
+        show(&self.paired, model.paired);
         set_text(&self.title, &model.title);
         set_text(&self.names, "");
         for shown in &model.names {

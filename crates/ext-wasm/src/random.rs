@@ -1,10 +1,10 @@
-//! The browser's randomness.
+//! The browser's randomness, in documents.
 
 use wasm_bindgen::JsValue;
 use web_sys::window;
 
 /// Bytes that nobody can guess.
-pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], JsValue> {
+pub fn bytes<const N: usize>() -> Result<[u8; N], JsValue> {
     let mut bytes = [0; N];
     window()
         .ok_or(JsValue::UNDEFINED)?
