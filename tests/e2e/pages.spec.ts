@@ -106,6 +106,17 @@ test("the popup of a device that not everyone can find", async () => {
   await expect(popup.device("Bee")).toBeVisible();
 });
 
+test("the page for codes, alone and with a code in its address, which it does not send by itself", async () => {
+  const ada = near.get("Ada");
+  const page = await ada.open("code.html");
+  await expect(page.getByRole("heading", { name: "Which device shows the code?" })).toBeVisible();
+  await review(page, "code-start", POPUP);
+  const linked = await ada.open("code.html#code=A1B20XYZ");
+  await expect(linked.getByRole("textbox", { name: "Code from the other device" })).toHaveValue("A1B2-0XYZ");
+  await expect(linked.getByRole("heading", { name: "Which device shows the code?" })).toBeVisible();
+  expect(linked.url()).toBe(ada.url("code.html"));
+});
+
 test("the send tab, with its device and without", async () => {
   const ada = near.get("Ada");
   const popup = await Popup.open(ada);

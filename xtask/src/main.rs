@@ -54,7 +54,7 @@ enum Task {
         #[arg(last = true, requires = "group")]
         arguments: Vec<String>,
     },
-    /// Measure the speed of a transfer beside a bare data channel in the same run
+    /// Measure beside a bare data channel in the same run
     Bench {
         /// What to measure
         what: Bench,
@@ -69,8 +69,10 @@ enum Task {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Bench {
-    /// From browser to browser
+    /// The speed of a transfer from browser to browser
     Browser,
+    /// How long it takes until a session can be used, and what of it is the handshake
+    Handshake,
 }
 
 fn main() -> ExitCode {
@@ -106,7 +108,10 @@ fn run(task: &Task) -> anyhow::Result<()> {
         }
         Task::Bench {
             what: Bench::Browser,
-        } => typescript(&workspace, &["bench.ts"], EndsOn::Interrupt),
+        } => typescript(&workspace, &["bench-browser.ts"], EndsOn::Interrupt),
+        Task::Bench {
+            what: Bench::Handshake,
+        } => typescript(&workspace, &["bench-handshake.ts"], EndsOn::Interrupt),
         Task::Size => size::report(&workspace),
         Task::Tidy => tidy::check(&workspace),
         Task::Ci => {

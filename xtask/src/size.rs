@@ -20,6 +20,7 @@ const BUDGETS_KIB: &[(&str, usize)] = &[
     ("send", 120),
     ("options", 120),
     ("pair", 120),
+    ("code", 120),
 ];
 
 /// Prints the table. Errors when a context is over its budget.

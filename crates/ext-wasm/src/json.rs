@@ -1,15 +1,15 @@
 //! Reads and writes JSON in a page: the browser's own `JSON` handles the text, and this stands between its values and
 //! serde. Several times smaller than `serde_json` with its error texts, and a popup loads anew at every click. Only what
 //! the vocabulary of [`host`](tabferry_protocol::host) is made of: structs, sequences, arrays, options, texts, whole numbers up
-//! to 2^53 - 1, and enums that carry their variant as the key.
+//! to 2^53 - 1, and enums that carry their variant as the key. Writes enums with a tag inside, too.
 
 use core::fmt;
 
 use js_sys::{Array, JSON, Object, Reflect};
-use serde::de::value::StrDeserializer;
+use serde::de::value::U32Deserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess,
-    SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde::ser::{
@@ -119,6 +119,10 @@ impl<'de> Deserializer<'de> for Value {
         visitor.visit_bool(self.0.as_bool().or(missing).ok_or(InvalidJson)?)
     }
 
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {
+        visitor.visit_u64(self.whole(u16::MAX.into())?)
+    }
+
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {
         visitor.visit_u64(self.whole(u32::MAX.into())?)
     }
@@ -175,28 +179,33 @@ impl<'de> Deserializer<'de> for Value {
         visitor: V,
     ) -> Result<V::Value, InvalidJson> {
         let object = self.0.dyn_into().map_err(|_| InvalidJson)?;
-        visitor.visit_map(Fields { object, names })
+        visitor.visit_seq(Fields { object, names })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, InvalidJson> {
         if let Some(name) = self.0.as_string() {
             let body = Self(JsValue::UNDEFINED);
-            return visitor.visit_enum(Variant { name, body });
+            return visitor.visit_enum(Variant::new(names, &name, body));
         }
         let object: Object = self.0.dyn_into().map_err(|_| InvalidJson)?;
         let key = Object::keys(&object).get(0);
         let body = Self(Reflect::get(&object, &key).map_err(|_| InvalidJson)?);
         let name = key.as_string().ok_or(InvalidJson)?;
-        visitor.visit_enum(Variant { name, body })
+        visitor.visit_enum(Variant::new(names, &name, body))
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 u16 f32 f64 char bytes byte_buf unit unit_struct tuple_struct map identifier ignored_any
+        i8 i16 i32 i64 f32 f64 char bytes byte_buf unit unit_struct tuple_struct map identifier
+    }
+
+    /// For a reader whom it is enough that there is one.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InvalidJson> {
+        visitor.visit_unit()
     }
 }
 
@@ -221,38 +230,44 @@ impl<'de> SeqAccess<'de> for Elements {
     }
 }
 
-/// The fields that a struct asks for, in its order; those that are not there read as none.
+/// The fields that a struct asks for, in its order. As a sequence: a struct that is told its fields in order needs no code
+/// to find them by name or to see one twice. One that is not there reads as none, or is left to its default.
 struct Fields {
     object: Object,
     names: &'static [&'static str],
 }
 
-impl<'de> MapAccess<'de> for Fields {
+impl<'de> SeqAccess<'de> for Fields {
     type Error = InvalidJson;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, InvalidJson> {
-        let name = self.names.first();
-        name.map(|name| seed.deserialize(StrDeserializer::new(name)))
-            .transpose()
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(
+    fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<T::Value, InvalidJson> {
+    ) -> Result<Option<T::Value>, InvalidJson> {
         let (name, rest) = self.names.split_first().ok_or(InvalidJson)?;
         self.names = rest;
         let value = Reflect::get(&self.object, &(*name).into()).map_err(|_| InvalidJson)?;
-        seed.deserialize(Value(value))
+        let is_missing = value.is_undefined();
+        match seed.deserialize(Value(value)) {
+            Err(InvalidJson) if is_missing => Ok(None),
+            field => field.map(Some),
+        }
     }
 }
 
+/// A variant by its number among those of its enum; an unknown one has a number that none has. The names are compared
+/// here for all enums.
 struct Variant {
-    name: String,
+    number: u32,
     body: Value,
+}
+
+impl Variant {
+    fn new(names: &'static [&'static str], name: &str, body: Value) -> Self {
+        let number = (0..).zip(names).find(|(_, known)| **known == name);
+        let number = number.map_or(u32::MAX, |(number, _)| number);
+        Self { number, body }
+    }
 }
 
 impl<'de> EnumAccess<'de> for Variant {
@@ -263,7 +278,7 @@ impl<'de> EnumAccess<'de> for Variant {
         self,
         seed: T,
     ) -> Result<(T::Value, Value), InvalidJson> {
-        let variant = seed.deserialize(StrDeserializer::<InvalidJson>::new(&self.name))?;
+        let variant = seed.deserialize(U32Deserializer::<InvalidJson>::new(self.number))?;
         Ok((variant, self.body))
     }
 }

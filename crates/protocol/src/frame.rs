@@ -398,7 +398,9 @@ fn encode<T: Serialize>(kind: FrameKind, body: &T) -> Vec<u8> {
 }
 
 fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidFrame> {
-    Ok(serde_json::from_slice(body)?)
+    // As text, like the messages of signaling: serde_json has code of its own for bytes.
+    let text = str::from_utf8(body).map_err(|error| InvalidFrame::Malformed(error.to_string()))?;
+    Ok(serde_json::from_str(text)?)
 }
 
 fn empty(body: &[u8], frame: ControlFrame) -> Result<ControlFrame, InvalidFrame> {

@@ -3,8 +3,9 @@
 use core::fmt;
 use core::str::FromStr;
 
-use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
+
+use crate::digits::BASE32;
 
 /// A text that is not the id it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +35,7 @@ macro_rules! text_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&BASE32_NOPAD.encode(&self.0).to_ascii_lowercase())
+                f.write_str(&BASE32.encode(&self.0))
             }
         }
 
@@ -48,13 +49,8 @@ macro_rules! text_id {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                if text.len() != 26 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                    return Err(InvalidId);
-                }
                 let mut bytes = [0; 16];
-                BASE32_NOPAD
-                    .decode_mut(text.to_ascii_uppercase().as_bytes(), &mut bytes)
-                    .map_err(|_| InvalidId)?;
+                BASE32.decode(text, &mut bytes).ok_or(InvalidId)?;
                 Ok(Self(bytes))
             }
         }

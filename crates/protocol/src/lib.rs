@@ -8,6 +8,7 @@ pub mod card;
 pub mod code;
 pub mod code_proof;
 pub mod digest;
+mod digits;
 pub mod emoji;
 pub mod fingerprint;
 pub mod frame;
@@ -27,6 +28,7 @@ pub mod sas;
 pub mod secret_code;
 pub mod signaling;
 pub mod spelling;
+mod tagged;
 pub mod version;
 
 /// Bytes that are not a message of this protocol. The guilty one is whoever encoded them.

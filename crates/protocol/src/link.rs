@@ -39,24 +39,27 @@ impl TryFrom<String> for WebUrl {
             return Err(ForbiddenUrl);
         }
         let url = Url::parse(&text).map_err(|_| ForbiddenUrl)?;
-        let web =
-            matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(str::is_ascii);
+        let plain = url.host_str().is_some_and(str::is_ascii);
         let credentials = !url.username().is_empty() || url.password().is_some();
         let normalized = String::from(url);
-        if !web || credentials || normalized.len() > URL_BYTES {
+        if !plain || credentials || normalized.len() > URL_BYTES {
             return Err(ForbiddenUrl);
         }
         Ok(Self(normalized))
     }
 }
 
-/// Whether a host follows the scheme at once, and one that needs no translation: no Unicode, no escapes.
+/// Whether a web scheme comes first, and at once a host that needs no translation: no Unicode, no escapes. The parser would
+/// find a host where it is not written as one, and has no tables to translate it.
 fn has_plain_host(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once("://") else {
+    let Some((scheme, rest)) = text.split_once("://") else {
         return false;
     };
+    let is_web = ["http", "https"]
+        .iter()
+        .any(|web| scheme.eq_ignore_ascii_case(web));
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    !host.is_empty() && host.is_ascii() && !host.contains('%')
+    is_web && !host.is_empty() && host.is_ascii() && !host.contains('%')
 }
 
 impl From<WebUrl> for String {

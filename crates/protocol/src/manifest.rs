@@ -1,6 +1,6 @@
 //! What a transfer proposes: entries, and the whole manifest with its totals checked.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::code::Code;
 use crate::limits::{
@@ -8,10 +8,11 @@ use crate::limits::{
     TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES,
 };
 use crate::link::WebUrl;
+use crate::tagged;
 
 /// One thing in a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", from = "ReadEntry")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Entry {
     /// A file, whose bytes follow in bulk frames.
     File(FileEntry),
@@ -22,10 +23,16 @@ pub enum Entry {
     Item(Item),
 }
 
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        tagged::read("kind", from, ReadEntry::deserialize).map(Self::from)
+    }
+}
+
 /// An [`Entry`] as it is read: all kinds side by side, because serde can tell an unknown kind from a broken known one
 /// only where it sees every tag.
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 enum ReadEntry {
     File(FileEntry),
     Page {
@@ -68,7 +75,7 @@ pub struct FileEntry {
 }
 
 /// Something small that travels inside the proposal and touches no disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Item {
     /// The page a person was looking at.

@@ -1,6 +1,8 @@
 //! Messages between a client and the signaling server: JSON, one message per WebSocket text message.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use crate::InvalidFrame;
 use crate::card::{DeviceCard, EndpointKind};
@@ -12,50 +14,54 @@ use crate::limits::{
     SDP_BYTES, SIGNALING_MESSAGE_BYTES,
 };
 use crate::secret_code::{GroupCode, Nameplate};
+use crate::tagged::tagged;
 use crate::version::Versions;
 
 /// Where the WebSocket is, on every server.
 pub const PATH: &str = "/v1/signal";
 
-/// What a client says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum ClientMessage {
-    /// First message, within ten seconds.
-    Hello(ClientHello),
-    /// Enter a room.
-    Join {
-        /// Which.
-        room: Room,
-        /// Our card, as shown to this room: needed where [`Room::shows_cards`], and nowhere else allowed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        device: Option<DeviceCard>,
-    },
-    /// Open a code room, for the guest whom we tell the code.
-    Open {
-        /// Which.
-        nameplate: Nameplate,
-    },
-    /// Leave a room.
-    Leave {
-        /// Which.
-        room: Room,
-    },
-    /// Pass a signal to one peer that shares a room with us.
-    Signal {
-        /// To whom.
-        to: PeerId,
-        /// What.
-        signal: Signal,
-    },
-    /// Our card has changed, in every room that shows it.
-    Update {
-        /// The new card.
-        device: DeviceCard,
-    },
-    /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
-    #[serde(other)]
-    Unknown,
+tagged! {
+    "type"
+
+    /// What a client says.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum ClientMessage {
+        /// First message, within ten seconds.
+        Hello(ClientHello),
+        /// Enter a room.
+        Join {
+            /// Which.
+            room: Room,
+            /// Our card, as shown to this room: needed where [`Room::shows_cards`], and nowhere else allowed.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            device: Option<DeviceCard>,
+        },
+        /// Open a code room, for the guest whom we tell the code.
+        Open {
+            /// Which.
+            nameplate: Nameplate,
+        },
+        /// Leave a room.
+        Leave {
+            /// Which.
+            room: Room,
+        },
+        /// Pass a signal to one peer that shares a room with us.
+        Signal {
+            /// To whom.
+            to: PeerId,
+            /// What.
+            signal: Signal,
+        },
+        /// Our card has changed, in every room that shows it.
+        Update {
+            /// The new card.
+            device: DeviceCard,
+        },
+        /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
+        #[serde(other)]
+        Unknown,
+    }
 }
 
 /// Who connects.
@@ -70,64 +76,67 @@ pub struct ClientHello {
     pub capabilities: Vec<String>,
 }
 
-/// What the server says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum ServerMessage {
-    /// Answer to hello.
-    Welcome(Welcome),
-    /// Answer to join or open: the room and who is there already.
-    Joined {
-        /// Which room.
-        room: Room,
-        /// The others.
-        peers: Vec<Peer>,
-    },
-    /// Someone entered a room that we are in.
-    PeerJoined {
-        /// Which room.
-        room: Room,
-        /// Who.
-        peer: Peer,
-    },
-    /// Someone's card has changed.
-    PeerUpdated {
-        /// Who, with the new card.
-        peer: Peer,
-    },
-    /// Someone left a room that we are in.
-    PeerLeft {
-        /// Which room.
-        room: Room,
-        /// Who.
-        peer: PeerId,
-    },
-    /// A room that we were in is no more, and nobody is in it.
-    RoomClosed {
-        /// Which room.
-        room: Room,
-    },
-    /// A signal from a peer, whose id the server vouches for.
-    Signal {
-        /// From whom.
-        from: PeerId,
-        /// What.
-        signal: Signal,
-    },
-    /// Something was refused.
-    Error {
-        /// Why.
-        code: SignalingCode,
-        /// The peer that a refused signal was for.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<PeerId>,
-        /// The room that a refused join or open was for.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        room: Option<Room>,
-    },
-    /// A kind of a newer version, to be ignored.
-    #[serde(other)]
-    Unknown,
+tagged! {
+    "type"
+
+    /// What the server says.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum ServerMessage {
+        /// Answer to hello.
+        Welcome(Welcome),
+        /// Answer to join or open: the room and who is there already.
+        Joined {
+            /// Which room.
+            room: Room,
+            /// The others.
+            peers: Vec<Peer>,
+        },
+        /// Someone entered a room that we are in.
+        PeerJoined {
+            /// Which room.
+            room: Room,
+            /// Who.
+            peer: Peer,
+        },
+        /// Someone's card has changed.
+        PeerUpdated {
+            /// Who, with the new card.
+            peer: Peer,
+        },
+        /// Someone left a room that we are in.
+        PeerLeft {
+            /// Which room.
+            room: Room,
+            /// Who.
+            peer: PeerId,
+        },
+        /// A room that we were in is no more, and nobody is in it.
+        RoomClosed {
+            /// Which room.
+            room: Room,
+        },
+        /// A signal from a peer, whose id the server vouches for.
+        Signal {
+            /// From whom.
+            from: PeerId,
+            /// What.
+            signal: Signal,
+        },
+        /// Something was refused.
+        Error {
+            /// Why.
+            code: SignalingCode,
+            /// The peer that a refused signal was for.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            to: Option<PeerId>,
+            /// The room that a refused join or open was for.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            room: Option<Room>,
+        },
+        /// A kind of a newer version, to be ignored.
+        #[serde(other)]
+        Unknown,
+    }
 }
 
 /// What a client needs to know of its server.
@@ -158,30 +167,33 @@ pub struct IceServer {
     pub credential: Option<String>,
 }
 
-/// A room. An enum, so that one kind can never pass for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Room {
-    /// The devices of one network, as the server sees it. The client can't say which.
-    Nearby,
-    /// Two peers of whom one has told the other a code.
-    Code {
-        /// The part of the code that the server may know.
-        nameplate: Nameplate,
-    },
-    /// The devices to which a person gave the same name of a group.
-    Group {
-        /// Which group.
-        name: GroupCode,
-    },
-    /// Two devices that are paired.
-    Pair {
-        /// What only these two can compute.
-        tag: PairTag,
-    },
-    /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
-    #[serde(other)]
-    Unknown,
+tagged! {
+    "kind"
+
+    /// A room. An enum, so that one kind can never pass for another.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Room {
+        /// The devices of one network, as the server sees it. The client can't say which.
+        Nearby,
+        /// Two peers of whom one has told the other a code.
+        Code {
+            /// The part of the code that the server may know.
+            nameplate: Nameplate,
+        },
+        /// The devices to which a person gave the same name of a group.
+        Group {
+            /// Which group.
+            name: GroupCode,
+        },
+        /// Two devices that are paired.
+        Pair {
+            /// What only these two can compute.
+            tag: PairTag,
+        },
+        /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
+        #[serde(other)]
+        Unknown,
+    }
 }
 
 impl Room {
@@ -208,7 +220,7 @@ pub struct Peer {
 }
 
 /// What peers tell each other before they are connected. The server passes it on unread.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Signal {
     /// Which attempt to connect.
     pub connection: ConnectionId,
@@ -217,43 +229,63 @@ pub struct Signal {
     pub body: SignalBody,
 }
 
-/// The kinds of signals (RFC 9429, RFC 8838).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "signal", rename_all = "kebab-case")]
-pub enum SignalBody {
-    /// SDP of the offerer; a second one for the same connection restarts ICE.
-    Offer {
-        /// The description, at most [`SDP_BYTES`].
-        sdp: String,
-    },
-    /// SDP of the answerer.
-    Answer {
-        /// The description, at most [`SDP_BYTES`].
-        sdp: String,
-        /// The same in every answer for a connection.
-        nonce: AnswerNonce,
-    },
-    /// One ICE candidate.
-    Candidate {
-        /// The candidate line, at most [`CANDIDATE_BYTES`].
-        candidate: String,
-        /// Its media section.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        mid: Option<String>,
-    },
-    /// No more candidates.
-    EndOfCandidates,
-    /// The answerer asks the offerer for an ICE restart.
-    RestartRequest,
-    /// This connection is over.
-    Bye {
-        /// Why, if it is not to be tried again.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        code: Option<Code>,
-    },
-    /// A kind of a newer version, to be ignored.
-    #[serde(other)]
-    Unknown,
+// Not derived: for `flatten` serde keeps all fields in mind, as for a tag.
+impl<'de> Deserialize<'de> for Signal {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Head {
+            connection: ConnectionId,
+        }
+        let text = <&RawValue>::deserialize(from)?.get();
+        let read = || {
+            let Head { connection } = serde_json::from_str(text)?;
+            let body = serde_json::from_str(text)?;
+            Ok(Self { connection, body })
+        };
+        read().map_err(|error: serde_json::Error| D::Error::custom(error))
+    }
+}
+
+tagged! {
+    "signal"
+
+    /// The kinds of signals (RFC 9429, RFC 8838).
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub enum SignalBody {
+        /// SDP of the offerer; a second one for the same connection restarts ICE.
+        Offer {
+            /// The description, at most [`SDP_BYTES`].
+            sdp: String,
+        },
+        /// SDP of the answerer.
+        Answer {
+            /// The description, at most [`SDP_BYTES`].
+            sdp: String,
+            /// The same in every answer for a connection.
+            nonce: AnswerNonce,
+        },
+        /// One ICE candidate.
+        Candidate {
+            /// The candidate line, at most [`CANDIDATE_BYTES`].
+            candidate: String,
+            /// Its media section.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            mid: Option<String>,
+        },
+        /// No more candidates.
+        EndOfCandidates,
+        /// The answerer asks the offerer for an ICE restart.
+        RestartRequest,
+        /// This connection is over.
+        Bye {
+            /// Why, if it is not to be tried again.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            code: Option<Code>,
+        },
+        /// A kind of a newer version, to be ignored.
+        #[serde(other)]
+        Unknown,
+    }
 }
 
 /// Why a server refuses. Closing codes of the WebSocket are in `docs/signaling.md`.

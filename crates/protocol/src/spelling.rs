@@ -4,8 +4,6 @@
 //! The checks are those of a Reed-Solomon code over the field of 32 elements: any one or two wrong characters are found,
 //! so also any two that changed places, neighbours or not. Of other mistakes one in 1,024 stays unnoticed.
 
-use data_encoding::BASE32_NOPAD;
-
 use crate::id::DeviceId;
 
 /// The 32 characters, by value (RFC 4648): no 0, 1, 8 or 9.
@@ -72,16 +70,12 @@ impl DeviceId {
         if checks(id) != found {
             return Err(Misspelled::Check);
         }
-        let letters: Vec<u8> = id
-            .iter()
-            .map(|&value| ALPHABET[usize::from(value)])
+        let letters = id.iter().map(|&value| ALPHABET[usize::from(value)]);
+        let id: String = letters
+            .map(|letter| char::from(letter.to_ascii_lowercase()))
             .collect();
-        let mut bytes = [0; 16];
         // Two bits of the last character belong to no byte and are zero.
-        BASE32_NOPAD
-            .decode_mut(&letters, &mut bytes)
-            .map_err(|_| Misspelled::Check)?;
-        Ok(Self::from_bytes(bytes))
+        id.parse().map_err(|_| Misspelled::Check)
     }
 }
 

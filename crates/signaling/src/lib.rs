@@ -12,6 +12,7 @@ mod hub;
 mod metrics;
 pub mod origin;
 pub mod outbox;
+mod page;
 mod per_source;
 pub mod proxy;
 pub mod rooms;

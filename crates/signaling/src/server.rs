@@ -35,6 +35,7 @@ use crate::close::Ending;
 use crate::config::Config;
 use crate::hub::Hub;
 use crate::metrics::{Metrics, Refusal};
+use crate::page::page;
 use crate::proxy::Forwarding;
 use crate::socket::{self, Line};
 use crate::sources::Sources;
@@ -366,6 +367,7 @@ fn close_after(mut response: Response) -> Response {
 
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
+        .route("/", get(page))
         .route(PATH, get(signal))
         .route("/health", get(health))
         .route("/metrics", get(metrics))

@@ -1,12 +1,14 @@
 //! The promise: `tabferry-protocol` compiled to wasm reads, writes, names, digests, pairs and shakes hands exactly as the
 //! native build does, on cryptography that meets its published vectors. A table of cases, run by `run.cjs` in Node as wasm
-//! and by `cargo test` natively. Must not know how either prints.
+//! and, but for the pages' JSON, by `cargo test` natively. Must not know how either prints.
 
 #[path = "../../../crates/protocol/tests/scenario/code_proof.rs"]
 mod code_proof;
 mod digests;
 mod golden;
 mod names;
+#[cfg(target_arch = "wasm32")]
+mod pages;
 #[path = "../../../crates/protocol/tests/scenario/pairing.rs"]
 mod pairing;
 #[path = "../../../crates/protocol/tests/scenario/handshake.rs"]
@@ -14,6 +16,8 @@ mod scenario;
 mod transcript;
 #[path = "../../../crates/protocol/tests/scenario/vectors.rs"]
 mod vectors;
+#[path = "../../../crates/protocol/tests/scenario/wycheproof.rs"]
+mod wycheproof_vectors;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -32,7 +36,10 @@ fn cases() -> Vec<Case> {
     let mut cases = golden::cases();
     cases.extend(digests::cases());
     cases.extend(names::cases());
-    cases.extend(vectors::ALL.map(|(name, holds)| Case {
+    #[cfg(target_arch = "wasm32")]
+    cases.extend(pages::cases());
+    let vectors = vectors::ALL.into_iter().chain(wycheproof_vectors::ALL);
+    cases.extend(vectors.map(|(name, holds)| Case {
         name: name.to_owned(),
         check: Box::new(holds),
     }));

@@ -8,15 +8,13 @@ use serde::Deserialize;
 use tabferry_ext::chrome::i18n;
 use tabferry_ext::model::pairing::{PairingClick, PairingModel, Symbol};
 use tabferry_ext::page::engine::Engine;
+use tabferry_ext::page::step;
 use tabferry_ext::view::dom::{
-    self, Listener, by_id, child, element, focus, set, set_label, set_text, show,
+    self, Listener, by_id, child, element, set, set_label, set_text, show,
 };
 use tabferry_protocol::host::{PairingStep, PairingView, TrustCommand};
 use tabferry_protocol::id::DeviceId;
 use web_sys::{Element, UrlSearchParams};
-
-/// Where a person comes from, and goes back to.
-const POPUP: &str = "popup.html";
 
 thread_local! {
     /// Keeps the page alive.
@@ -26,7 +24,7 @@ thread_local! {
 fn main() {
     dom::localize();
     let page = Rc::new_cyclic(|this: &std::rc::Weak<Page>| {
-        let (shown, lost) = (this.clone(), this.clone());
+        let shown = this.clone();
         Page {
             engine: Engine::new(
                 move |now: Shown| {
@@ -34,11 +32,7 @@ fn main() {
                         page.show(&now.trust);
                     }
                 },
-                move || {
-                    if let Some(page) = lost.upgrade() {
-                        page.say(&i18n::message("problem_engine", &[]), "");
-                    }
-                },
+                || step::say(&i18n::message("problem_engine", &[]), "", "bad"),
             ),
             with: Cell::new(wanted()),
             shown: RefCell::default(),
@@ -91,7 +85,7 @@ impl Page {
         }
         let Some(pairing) = pairing else {
             // It was withdrawn, or has been seen to its end elsewhere.
-            leave();
+            step::leave();
             return;
         };
         let model = PairingModel::new(pairing, &i18n::message);
@@ -102,15 +96,8 @@ impl Page {
         self.shown.replace(Some(model));
     }
 
-    fn say(&self, heading: &str, explanation: &str) {
-        set_text(&by_id("heading"), heading);
-        set_text(&by_id("explanation"), explanation);
-    }
-
     fn put(&self, model: &PairingModel) {
-        self.say(&model.heading, &model.explanation);
-        let card: Element = by_id("pairing");
-        set(&card, "data-state", model.state);
+        step::say(&model.heading, &model.explanation, model.state);
         let shown: Element = by_id("symbols");
         show(&shown, !model.shown.is_empty());
         put_symbols(&shown, &model.shown);
@@ -121,7 +108,7 @@ impl Page {
                 if let Some(page) = page.upgrade() {
                     page.engine.decide(&command);
                     if then_leave {
-                        leave();
+                        step::leave();
                     }
                 }
             }));
@@ -137,16 +124,9 @@ impl Page {
             let choice = Some(index);
             on_click(&button, TrustCommand::PickPairing { choice }, false);
         }
-        let actions: Element = by_id("actions");
-        set_text(&actions, "");
+        step::clear_actions();
         for (words, click) in &model.buttons {
-            let class = match click {
-                PairingClick::Yes => "button primary",
-                _ => "button",
-            };
-            let button = child(&actions, "button", class);
-            set(&button, "type", "button");
-            set_text(&button, words);
+            let button = step::add_action(words, *click == PairingClick::Yes);
             let (command, then_leave) = match click {
                 PairingClick::Yes => (TrustCommand::AnswerPairing { yes: true }, false),
                 PairingClick::No => (TrustCommand::AnswerPairing { yes: false }, true),
@@ -156,8 +136,6 @@ impl Page {
             on_click(&button, command, then_leave);
         }
         self.listeners.replace(listeners);
-        // A new step is a new task: that is where reading begins.
-        focus(&by_id("heading"));
     }
 }
 
@@ -169,9 +147,4 @@ fn put_symbols(parent: &Element, symbols: &[Symbol]) {
         set_text(&child(&figure, "span", "word"), &symbol.word);
         dom::append(parent, &figure);
     }
-}
-
-fn leave() {
-    // Fails for no address of our own.
-    let _ = dom::window().location().replace(POPUP);
 }

@@ -5,6 +5,7 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tabferry_ext::chrome::tabs::{self, Tab};
 use tabferry_ext::chrome::{downloads, i18n, runtime};
 use tabferry_ext::model::announcement::announcements;
@@ -49,7 +50,7 @@ fn main() {
             engine: Engine::new(
                 move |now: Shown| {
                     if let Some(popup) = shown.upgrade() {
-                        show(&by_id("pairing"), now.trust.pairing.is_some());
+                        show_trust(&now.trust);
                         popup.show(now.snapshot);
                     }
                 },
@@ -79,12 +80,16 @@ struct Shown {
 
 #[derive(Deserialize)]
 struct Trust {
-    pairing: Option<Pairing>,
+    pairing: Option<IgnoredAny>,
+    code: Option<IgnoredAny>,
 }
 
-/// That there is one.
-#[derive(Deserialize)]
-struct Pairing {}
+/// What leads to the pages for these.
+fn show_trust(trust: &Trust) {
+    show(&by_id("pairing"), trust.pairing.is_some());
+    show(&by_id("code"), trust.code.is_some());
+    show(&by_id("with-code"), trust.code.is_none());
+}
 
 struct Popup {
     engine: Rc<Engine<Shown>>,

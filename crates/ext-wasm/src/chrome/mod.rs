@@ -40,7 +40,7 @@ async fn settled(call: Result<Promise, JsValue>) -> Result<JsValue, ApiError> {
 }
 
 /// A JavaScript object with these fields.
-fn object(fields: &[(&str, JsValue)]) -> Object {
+pub(crate) fn object(fields: &[(&str, JsValue)]) -> Object {
     let object = Object::new();
     for (name, value) in fields {
         // Fails only for objects that are frozen or watched.

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod announcement;
+pub mod code;
 pub mod connection;
 pub mod device;
 pub mod group;
@@ -11,6 +12,7 @@ pub mod name;
 pub mod paired;
 pub mod pairing;
 pub mod proposal;
+pub mod qr;
 pub mod server;
 pub mod transfer;
 pub mod visible;
@@ -93,6 +95,7 @@ pub(crate) mod tests {
             include_str!("../../../../extension/send.html"),
             include_str!("../../../../extension/options.html"),
             include_str!("../../../../extension/pair.html"),
+            include_str!("../../../../extension/code.html"),
         ] {
             let mut found = 0;
             for rest in page.split("data-i18n=\"").skip(1) {
@@ -117,6 +120,9 @@ pub(crate) mod tests {
             include_str!("../bin/send.rs"),
             include_str!("../bin/options.rs"),
             include_str!("../bin/pair.rs"),
+            include_str!("../bin/code.rs"),
+            include_str!("../model/code.rs"),
+            include_str!("../view/code.rs"),
             include_str!("../model/pairing.rs"),
             include_str!("../view/paired.rs"),
             include_str!("../view/paired_mark.rs"),

@@ -19,6 +19,7 @@ use web_sys::{
 
 use super::host::Host;
 use super::log;
+use crate::json;
 
 /// What a Tabferry server calls itself in its answer to `/health`.
 const SERVICE: &str = "tabferry-signaling";
@@ -192,7 +193,7 @@ async fn diagnose(socket: &Url) -> SignalingProblem {
         return SignalingProblem::WrongAddress;
     };
     if let Some(text) = fetch_text(url.as_str()).await {
-        return match serde_json::from_str::<Health>(&text) {
+        return match json::from_str::<Health>(&text) {
             Ok(health) if health.service != SERVICE => SignalingProblem::WrongAddress,
             Ok(health) if health.protocol.common().is_none() => SignalingProblem::Incompatible,
             // It is there, so it does not want us, or not at this path.

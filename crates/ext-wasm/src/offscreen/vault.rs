@@ -12,7 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbTransactionMode, window};
 
 use super::log;
-use crate::random;
+use crate::{json, random};
 
 /// Name of the database, and its version.
 const DATABASE: (&str, u32) = ("tabferry", 1);
@@ -74,7 +74,7 @@ impl Vault {
         // What can't be read is of a version that is gone: those devices are paired again.
         Ok(kept
             .as_string()
-            .and_then(|text| serde_json::from_str(&text).ok())
+            .and_then(|text| json::from_str(&text).ok())
             .unwrap_or_default())
     }
 

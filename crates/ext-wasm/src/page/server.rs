@@ -65,7 +65,7 @@ async fn hello(socket: &WebSocket) -> Option<String> {
         endpoint: EndpointKind::Page,
         capabilities: Vec::new(),
     });
-    let message = serde_json::to_string(&message).ok()?;
+    let message = json::to_string(&message).ok()?;
     let mut resolve = None;
     let answered = Promise::new(&mut |function, _| resolve = Some(function));
     let resolve = resolve?;

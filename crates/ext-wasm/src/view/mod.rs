@@ -1,5 +1,6 @@
 //! Puts a [`model`](crate::model) on the screen: thin, without decisions. Texts go in as text only, never as markup.
 
+pub mod code;
 pub mod device;
 pub mod dom;
 pub mod drop;

@@ -113,6 +113,11 @@ fn everything_else_is_refused() {
         "https:/example.org",
         "https:///example.org",
         "https:///münchen.example",
+        // The scheme and a plain host don't follow each other, whatever follows later.
+        "https:/EXAMPLEü://example.org",
+        "https:EXAMPLEü://example.org",
+        "ftp:/EXAMPLEü://example.org",
+        "https+https://example.org",
         "//example.org/x",
         "///example.org",
         "/path",

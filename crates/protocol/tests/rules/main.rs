@@ -24,10 +24,12 @@ mod strategies;
 mod tolerance;
 #[path = "../scenario/vectors.rs"]
 mod vectors;
+#[path = "../scenario/wycheproof.rs"]
+mod wycheproof_vectors;
 
 #[test]
 fn every_published_vector_holds() {
-    for (name, holds) in vectors::ALL {
+    for (name, holds) in vectors::ALL.into_iter().chain(wycheproof_vectors::ALL) {
         assert_eq!(holds(), Ok(()), "{name}");
     }
 }

@@ -329,17 +329,6 @@ fn aead() -> Result<(), String> {
             return Err(format!("the tag passes with bit {bit} flipped"));
         }
     }
-    // Tags as Wycheproof tries them.
-    for wrong in [
-        [0; 16],
-        [0xFF; 16],
-        tag.map(|byte| !byte),
-        tag.map(|byte| byte ^ 0x80),
-    ] {
-        if open(nonce, &extra, wrong).is_ok() {
-            return Err("a tag of nobody's passes".to_owned());
-        }
-    }
     Ok(())
 }
 

@@ -29,6 +29,63 @@ async fn health_names_service_version_and_protocol_to_any_page() {
 }
 
 #[tokio::test]
+async fn the_page_for_people_loads_and_runs_nothing_but_its_own() {
+    let server = TestServer::start();
+    let response = server.http("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    let header = |name: &str| {
+        let values = head.lines().filter_map(|line| line.strip_prefix(name));
+        values.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(header("content-type: "), "text/html; charset=utf-8");
+    assert_eq!(header("x-content-type-options: "), "nosniff");
+    assert_eq!(header("referrer-policy: "), "no-referrer");
+    let policy = header("content-security-policy: ");
+    let source = |tag: &str| {
+        let (_, rest) = body.split_once(&format!("<{tag}>")).unwrap();
+        let (text, rest) = rest.split_once(&format!("</{tag}>")).unwrap();
+        assert!(!text.trim().is_empty() && !rest.contains(&format!("<{tag}")));
+        let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        format!("'sha256-{}'", data_encoding::BASE64.encode(hash.as_ref()))
+    };
+    let expected = format!(
+        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        source("style"),
+        source("script"),
+    );
+    assert_eq!(policy, expected);
+    for reference in ["src=", "href=", "url(", "@import", "fetch(", "import("] {
+        assert!(!body.contains(reference), "{reference}");
+    }
+    assert!(body.contains("<noscript>"));
+}
+
+#[tokio::test]
+async fn everyone_gets_the_same_page_and_web_pages_still_may_not_connect() {
+    let server = TestServer::start();
+    let page = |path: &'static str, origin: &'static str| {
+        let server = &server;
+        async move {
+            let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\norigin: {origin}\r\n\r\n");
+            let response = server.http(&request).await;
+            let (head, body) = response.split_once("\r\n\r\n").unwrap();
+            assert!(!head.contains("access-control-"), "{head}");
+            body.to_owned()
+        }
+    };
+    let plain = page("/", "https://example.org").await;
+    assert_eq!(plain, page("/?code=A1B20XYZ", "null").await);
+    match server
+        .connect_with(&[("origin", &format!("http://{}", server.address))])
+        .await
+    {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 403),
+        other => panic!("{:?}", other.map(|_| "connected")),
+    }
+}
+
+#[tokio::test]
 async fn metrics_count_and_name_nobody() {
     let server = TestServer::start();
     let mut client = server.joined("Unmistakable").await;
@@ -96,7 +153,7 @@ async fn requests_that_are_no_websocket_are_told_so() {
     let server = TestServer::start();
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
     for (request, status) in [
-        ("GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 404),
+        ("GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 404),
         ("GET /v1/signal HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 400),
         (
             "POST /v1/signal HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n".to_owned(),

@@ -4,11 +4,14 @@
 
 import type { Page } from "@playwright/test";
 
+import { BareChannel, type BareEnd } from "./harness/bare.ts";
 import { removeFolder, temporaryFolder } from "./harness/cleanup.ts";
 import { blake3, fileArrives, randomFile } from "./harness/files.ts";
 import { askedToStop } from "./harness/lifeline.ts";
 import { Profile } from "./harness/profile.ts";
 import { SignalingServer } from "./harness/signaling.ts";
+import { Site } from "./harness/site.ts";
+import { column, median, takeTurns } from "./harness/statistics.ts";
 import { chooseFiles, openSendTab, Popup } from "./harness/ui.ts";
 
 const BYTES = 256 * 1024 * 1024;
@@ -18,7 +21,8 @@ const GOAL = 0.85;
 
 async function main(): Promise<void> {
   void askedToStop().then(() => process.exit(130));
-  const server = await SignalingServer.start();
+  const site = await Site.start();
+  const server = await SignalingServer.start(["--allow-origin", new URL(site.url("/")).origin]);
   const folder = temporaryFolder();
   const [blue, green] = await Promise.all(["Blue", "Green"].map((name) => Profile.start({ name, server: server.url })));
   const [fromBlue, toGreen] = await Promise.all([Popup.open(blue!), Popup.open(green!)]);
@@ -33,14 +37,10 @@ async function main(): Promise<void> {
   for (let run = 1; run <= RUNS; run++) {
     // Written to the disk before anything is measured, and gone from it afterwards.
     const file = await randomFile(folder, `bench-${run}.bin`, BYTES);
-    const measurements = [
-      async () => bare.push(await bareChannel(blue!, green!)),
+    await takeTurns(run, [
+      async () => bare.push(await bareChannel(blue!, green!, site, server)),
       async () => ours.push(await transfer(sendTab, green!, file)),
-    ];
-    // What is measured second pays for what the first left behind: they take turns.
-    for (const measure of run % 2 === 1 ? measurements : measurements.reverse()) {
-      await measure();
-    }
+    ]);
     console.log(`${String(run).padEnd(6)}${column(bare.at(-1)!)}${column(ours.at(-1)!)}`);
   }
   console.log(`${"median".padEnd(6)}${column(median(bare))}${column(median(ours))}`);
@@ -49,6 +49,7 @@ async function main(): Promise<void> {
 
   await Promise.all([blue!.stop(), green!.stop()]);
   await server.stop();
+  await site.stop();
   await removeFolder(folder);
 }
 
@@ -80,80 +81,41 @@ async function acceptEverything(popup: Page): Promise<void> {
   });
 }
 
-/** Speed of a data channel between the extension's origins in the two browsers, tuned as well as we know, in MB/s. */
-async function bareChannel(blue: Profile, green: Profile): Promise<number> {
-  // A document of another origin, so that it gets a process of its own: all pages of an extension share one, and what this
+/** Speed of a data channel between pages of the two browsers, tuned as well as we know, in MB/s. */
+async function bareChannel(blue: Profile, green: Profile, site: Site, server: SignalingServer): Promise<number> {
+  // Documents of another origin, so that they get a process of their own: all pages of an extension share one, and what this
   // leaves behind there would burden the next transfer.
-  const [sender, receiver] = await Promise.all([blue, green].map((profile) => profile.context.newPage()));
-  const offer = await sender!.evaluate(async () => {
-    const connection = new RTCPeerConnection();
-    const channel = connection.createDataChannel("bench", { negotiated: true, id: 0 });
-    Object.assign(window, { connection, channel });
-    await connection.setLocalDescription();
-    await gathered(connection);
-    return connection.localDescription!.toJSON() as RTCSessionDescriptionInit;
-
-    async function gathered(connection: RTCPeerConnection): Promise<void> {
-      await new Promise<void>((resolve) => {
-        connection.onicecandidate = ({ candidate }) => candidate ?? resolve();
-      });
-    }
-  });
-  const answer = await receiver!.evaluate(
-    async ({ offer, bytes }) => {
-      const connection = new RTCPeerConnection();
-      const channel = connection.createDataChannel("bench", { negotiated: true, id: 0 });
-      Object.assign(window, { connection, channel });
-      channel.binaryType = "arraybuffer";
-      let received = 0;
-      channel.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-        received += data.byteLength;
-        if (received === bytes) {
-          channel.send("all there");
-        }
-      };
-      await connection.setRemoteDescription(offer);
-      const gathered = new Promise<void>((resolve) => {
-        connection.onicecandidate = ({ candidate }) => candidate ?? resolve();
-      });
-      await connection.setLocalDescription();
-      await gathered;
-      return connection.localDescription!.toJSON() as RTCSessionDescriptionInit;
-    },
-    { offer, bytes: BYTES },
-  );
-  const milliseconds = await sender!.evaluate(
-    async ({ answer, bytes }) => {
-      const { connection, channel } = window as unknown as { connection: RTCPeerConnection; channel: RTCDataChannel };
-      const high = 4 * 1024 * 1024;
-      channel.bufferedAmountLowThreshold = high / 2;
-      const open = new Promise((resolve) => (channel.onopen = resolve));
-      await connection.setRemoteDescription(answer);
-      await open;
-      const message = new Uint8Array(64 * 1024);
-      const started = performance.now();
-      const done = new Promise((resolve) => (channel.onmessage = resolve));
-      for (let sent = 0; sent < bytes; sent += message.length) {
-        if (channel.bufferedAmount >= high) {
-          await new Promise((resolve) => (channel.onbufferedamountlow = resolve));
-        }
-        channel.send(message);
+  const [sender, receiver] = await Promise.all([blue.open(site.url("/")), green.open(site.url("/"))]);
+  const channel = await BareChannel.between(sender, receiver, server);
+  await channel.connect();
+  await receiver.evaluate((bytes) => {
+    const { channel } = (globalThis as unknown as { bare: BareEnd }).bare;
+    let received = 0;
+    channel.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      received += data.byteLength;
+      if (received === bytes) {
+        channel.send("all there");
       }
-      await done;
-      return performance.now() - started;
-    },
-    { answer, bytes: BYTES },
-  );
-  await Promise.all([sender!.close(), receiver!.close()]);
+    };
+  }, BYTES);
+  const milliseconds = await sender.evaluate(async (bytes) => {
+    const { channel } = (globalThis as unknown as { bare: BareEnd }).bare;
+    const high = 4 * 1024 * 1024;
+    channel.bufferedAmountLowThreshold = high / 2;
+    const message = new Uint8Array(64 * 1024);
+    const started = performance.now();
+    const done = new Promise((resolve) => (channel.onmessage = resolve));
+    for (let sent = 0; sent < bytes; sent += message.length) {
+      if (channel.bufferedAmount >= high) {
+        await new Promise((resolve) => (channel.onbufferedamountlow = resolve));
+      }
+      channel.send(message);
+    }
+    await done;
+    return performance.now() - started;
+  }, BYTES);
+  await Promise.all([sender.close(), receiver.close()]);
   return BYTES / 1e3 / milliseconds;
-}
-
-function median(numbers: number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
-}
-
-function column(number: number): string {
-  return number.toFixed(1).padStart(12);
 }
 
 main().then(
