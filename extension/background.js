@@ -123,7 +123,15 @@ const outputs = {
     });
   },
   clear: ({ id }) => Promise.all([chrome.notifications.clear(id), session.remove(keptFor(id))]),
-  open: (tab) => chrome.tabs.create(tab),
+  open: async ({ url, unasked }) => {
+    const { id } = await chrome.tabs.create({ url, active: !unasked });
+    if (unasked) await session.set({ [keptFor(unasked)]: JSON.stringify({ tab: id }) });
+  },
+  "show-tab": ({ tab }) =>
+    chrome.tabs
+      .update(tab, { active: true })
+      .then(({ windowId }) => chrome.windows.update(windowId, { focused: true }))
+      .catch(outputs["show-popup"]),
   "show-in-folder": ({ download }) => chrome.downloads.show(download),
   // The browser refuses without a window in front, and before Chromium 127.
   "show-popup": () => chrome.action.openPopup().catch(() => chrome.tabs.create({ url: "popup.html" })),

@@ -57,6 +57,8 @@ pub enum Kept {
     Link(String),
     /// A text to copy.
     Text(String),
+    /// A tab that was opened unasked: the browser's number for it.
+    Tab(u32),
 }
 
 /// What to do about an event.
@@ -72,27 +74,31 @@ pub fn outputs_of(event: &Event, words: Words<'_>) -> Vec<Output> {
         }
         _ => {}
     }
-    let Some(notice) = of_event(event, words) else {
+    let Some(mut notice) = of_event(event, words) else {
         return Vec::new();
     };
     let (done, dropped) = match event {
-        Event::ItemReceived { item, unasked } => (
-            notice.kept.clone().filter(|_| *unasked),
-            dropped_by(item.id),
-        ),
+        Event::ItemReceived { item, unasked } => {
+            let done = unasked.then(|| do_unasked(&mut notice));
+            (done.flatten(), dropped_by(item.id))
+        }
         _ => (None, None),
     };
-    let done = done.map(|kept| use_of(kept, false));
     let clear = dropped.map(|item| Output::Clear { id: item_id(item) });
     let notify = Some(Output::Notify(notice));
     [done, notify, clear].into_iter().flatten().collect()
 }
 
-/// What is to be done with something received: unasked, where a tab must not take the front, or after a click.
-fn use_of(kept: Kept, active: bool) -> Output {
-    match kept {
-        Kept::Link(url) => Output::Open { url, active },
-        Kept::Text(text) => Output::Tell(OffscreenMessage::Copy { text }),
+/// Opens or copies at once what a click on its notification would. A click then shows the tab, or copies once more.
+fn do_unasked(notice: &mut Notice) -> Option<Output> {
+    if let Some(Kept::Text(text)) = &notice.kept {
+        let text = text.clone();
+        return Some(Output::Tell(OffscreenMessage::Copy { text }));
+    }
+    let unasked = Some(notice.id.clone());
+    match notice.kept.take() {
+        Some(Kept::Link(url)) => Some(Output::Open { url, unasked }),
+        _ => None,
     }
 }
 
@@ -169,7 +175,9 @@ pub fn reaction(id: &str, button: Option<u32>, kept: Option<Kept>) -> Output {
         ("proposal", Some(0), _) => transfer.map(|transfer| command(Command::Accept { transfer })),
         ("proposal", Some(_), _) => transfer.map(|transfer| command(Command::Decline { transfer })),
         ("received", ..) => number().map(|download| Output::ShowInFolder { download }),
-        ("item", _, Some(kept)) => Some(use_of(kept, true)),
+        ("item", _, Some(Kept::Link(url))) => Some(Output::Open { url, unasked: None }),
+        ("item", _, Some(Kept::Tab(tab))) => Some(Output::ShowTab { tab }),
+        ("item", _, Some(Kept::Text(text))) => Some(Output::Tell(OffscreenMessage::Copy { text })),
         _ => None,
     };
     reaction.unwrap_or(Output::ShowPopup)
@@ -428,7 +436,7 @@ mod tests {
         for button in [None, Some(0)] {
             let open = Output::Open {
                 url: url.clone(),
-                active: true,
+                unasked: None,
             };
             assert_eq!(reaction(&shown.id, button, shown.kept.clone()), open);
         }
@@ -477,16 +485,20 @@ mod tests {
             url: url.clone(),
             title,
         };
-        let opened = Output::Open { url, active: false };
-        assert_told(
-            &unasked(page),
-            &opened,
-            "Page from Ada: opened in a new tab",
-        );
+        let id = Some("item:7".to_owned());
+        let opened = Output::Open { url, unasked: id };
+        let told = "Page from Ada: opened in a new tab";
+        let shown = assert_told(&unasked(page), &opened, told);
+        // The browser says which tab it is.
+        assert_eq!(shown.kept, None);
+        let kept = serde_json::from_str(r#"{"tab":12}"#).unwrap();
+        let tab = Output::ShowTab { tab: 12 };
+        assert_eq!(reaction(&shown.id, None, Some(kept)), tab);
         let text = "hello".to_owned();
         let copied = Output::Tell(OffscreenMessage::Copy { text: text.clone() });
         let told = "Text from Ada: copied to the clipboard";
-        assert_told(&unasked(PlainItem::Text { text }), &copied, told);
+        let shown = assert_told(&unasked(PlainItem::Text { text }), &copied, told);
+        assert_eq!(reaction(&shown.id, Some(0), shown.kept), copied);
     }
 
     fn unasked(item: PlainItem) -> Vec<Output> {
@@ -497,10 +509,11 @@ mod tests {
         outputs_of(&Event::ItemReceived { item, unasked }, &english)
     }
 
-    fn assert_told(outputs: &[Output], done: &Output, title: &str) {
+    fn assert_told(outputs: &[Output], done: &Output, title: &str) -> Notice {
         match outputs {
             [first, Output::Notify(notice)] => {
                 assert_eq!((first, notice.title.as_str()), (done, title));
+                notice.clone()
             }
             other => panic!("{other:?}"),
         }

@@ -21,8 +21,13 @@ pub enum Output {
     Open {
         /// The link.
         url: String,
-        /// Whether the tab comes to the front.
-        active: bool,
+        /// If no person has clicked: then the tab stays behind, and is kept for a click on the notification with this id.
+        unasked: Option<String>,
+    },
+    /// Bring a tab to the front, or the popup if it is gone.
+    ShowTab {
+        /// The browser's number for the tab.
+        tab: u32,
     },
     /// Show a download's file in its folder.
     ShowInFolder {
