@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 const BUDGETS_KIB: &[(&str, usize)] = &[
     ("background", 100),
     // Loaded once for each start of the browser. The cryptography of the handshake and of pairing is an eighth of it.
-    ("offscreen", 680),
+    ("offscreen", 640),
     ("popup", 120),
     ("send", 120),
     ("options", 120),
