@@ -249,12 +249,18 @@ impl Engine {
         self.trust.shown(known.unwrap_or_else(unnamed))
     }
 
-    pub(crate) fn accept(&mut self, id: TransferId) {
-        let Some(transfer) = self
-            .transfers
-            .get_mut(&id)
-            .filter(|transfer| transfer.is_pending())
-        else {
+    /// A person says yes.
+    fn accept(&mut self, id: TransferId) {
+        if self.transfers.get(&id).is_some_and(Transfer::is_pending) {
+            self.out
+                .event(tabferry_protocol::host::Event::ProposalEnded { transfer: id });
+            self.admit(id);
+        }
+    }
+
+    /// Takes what is proposed.
+    pub(crate) fn admit(&mut self, id: TransferId) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
         if let Some(receiving) = transfer.receiving() {
@@ -262,8 +268,6 @@ impl Engine {
         }
         transfer.moved_at = self.now;
         let session = transfer.session;
-        self.out
-            .event(tabferry_protocol::host::Event::ProposalEnded { transfer: id });
         self.out.changed();
         if let Some(session) = session {
             self.start_queued(session);

@@ -304,7 +304,7 @@ impl Engine {
                 .trust
                 .take_unasked(self.now, proposal.from.id, proposal.bytes, proposal.files);
         if unasked {
-            self.accept(id);
+            self.admit(id);
         } else {
             self.out.event(Event::ProposalArrived { proposal });
         }

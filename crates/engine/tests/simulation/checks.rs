@@ -2,10 +2,10 @@
 
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{
-    ConnectionView, Direction, Event, ProposalView, Snapshot, TransferState, TransferView,
+    ConnectionView, Direction, Event, ProposalView, Snapshot, Subject, TransferState, TransferView,
 };
-use tabferry_protocol::id::TransferId;
 use tabferry_protocol::limits::{KEPT_ITEMS, KEPT_TRANSFERS, OPEN_TRANSFERS, ROOM_PEERS};
+use tabferry_protocol::name::ReceivedName;
 
 use crate::ledger::{ProposalState, Told};
 use crate::trace;
@@ -109,7 +109,7 @@ impl World {
             transfer.state.is_final(),
             "an end that is none: {transfer:?}"
         );
-        self.meet(node, transfer.id, transfer.direction);
+        self.meet(node, transfer);
         let told = self.nodes[node].told.get_mut(&transfer.id).expect("met");
         assert!(told.ended.is_none(), "a transfer ended twice: {transfer:?}");
         told.ended = Some(transfer.state);
@@ -163,29 +163,61 @@ impl World {
     }
 
     /// Links a transfer to what was sent, when it is seen first.
-    fn meet(&mut self, node: usize, transfer: TransferId, direction: Direction) {
-        if self.nodes[node].told.contains_key(&transfer) {
+    fn meet(&mut self, node: usize, transfer: &TransferView) {
+        if self.nodes[node].told.contains_key(&transfer.id) {
             return;
         }
-        assert_eq!(
-            direction,
-            Direction::Send,
-            "a transfer to receive begins with a proposal"
-        );
-        let sending = self.nodes[node]
-            .linking
-            .take()
-            .expect("a transfer that nobody has asked for");
-        self.ledger.sendings[sending].sent = Some(transfer);
-        self.tally.transfers += 1;
+        let (sending, proposal) = match transfer.direction {
+            Direction::Send => {
+                let sending = self.nodes[node].linking.take();
+                let sending = sending.expect("a transfer that nobody has asked for");
+                self.ledger.sendings[sending].sent = Some(transfer.id);
+                self.tally.transfers += 1;
+                (sending, None)
+            }
+            Direction::Receive => {
+                let sending = self.meet_unasked(node, transfer);
+                (sending, Some(ProposalState::Accepted))
+            }
+        };
         self.nodes[node].told.insert(
-            transfer,
+            transfer.id,
             Told {
                 sending: Some(sending),
-                proposal: None,
+                proposal,
                 ended: None,
             },
         );
+    }
+
+    /// What a transfer brings that nobody was asked for: its person must have allowed that.
+    fn meet_unasked(&mut self, node: usize, transfer: &TransferView) -> usize {
+        let mut paired = self.nodes[node].paired.iter();
+        let allowed = paired
+            .find(|paired| paired.id() == transfer.device.id)
+            .and_then(|paired| paired.auto_accept.files);
+        assert!(
+            allowed.is_some_and(|most| transfer.bytes <= most),
+            "nobody was asked for {transfer:?}"
+        );
+        let Subject::Files { name, .. } = &transfer.subject else {
+            panic!("an item among the transfers to receive")
+        };
+        let file = self.ledger.file_named(name);
+        let sending = file.map(|file| self.ledger.files[file].sending);
+        let sending = sending.expect("a transfer of what nobody sends");
+        let life = self.life(node);
+        let sent = &mut self.ledger.sendings[sending];
+        sent.received.push((life, transfer.id));
+        let is_program = |file: &usize| {
+            let name = &self.ledger.files[*file].name;
+            ReceivedName::from_proposed(name).is_program()
+        };
+        assert!(
+            !sent.files.iter().any(is_program),
+            "nobody was asked for the programs of {transfer:?}"
+        );
+        sending
     }
 
     /// Looks at an engine after a step.
@@ -209,7 +241,7 @@ impl World {
         let snapshot = engine.snapshot(tabferry_engine::Time(self.now));
         self.nodes[node].revision = revision;
         for view in &snapshot.transfers {
-            self.meet(node, view.id, view.direction);
+            self.meet(node, view);
         }
         self.check_snapshot(node, &snapshot);
         self.nodes[node].snapshot = without_progress(snapshot);

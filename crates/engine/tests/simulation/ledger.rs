@@ -7,6 +7,10 @@ use tabferry_protocol::host::TransferState;
 use tabferry_protocol::id::{ConnectionId, DeviceId, SourceId, TransferId};
 use tabferry_protocol::name::ReceivedName;
 
+/// Styles of names: one that is as harmless as it looks, and one that looks so and is a program.
+pub(crate) const PLAIN: u64 = 6;
+pub(crate) const PROGRAM: u64 = 3;
+
 /// One engine's life on one device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Life {
@@ -123,7 +127,7 @@ impl Ledger {
             0 => format!("../../f{file}.bin"),
             1 => format!("C:\\f{file}.bin"),
             2 => format!("f{file} 文件 🛳.tar.gz"),
-            3 => format!("f{file}\u{202E}gpj.exe"),
+            PROGRAM => format!("f{file}\u{202E}gpj.exe"),
             4 => format!("con.{file}"),
             5 => format!(".f{file}.lnk"),
             _ => format!("f{file}.bin"),

@@ -6,10 +6,13 @@ use tabferry_protocol::frame::{ControlFrame, PairNonce, PairReveal};
 use tabferry_protocol::host::{
     Command, PairingEnd, PairingStep, TransferState, Trust, TrustCommand,
 };
-use tabferry_protocol::limits::{PAIRING_BACKOFF_MS, PAIRING_TIMEOUT_MS};
+use tabferry_protocol::limits::{
+    PAIRING_BACKOFF_MS, PAIRING_TIMEOUT_MS, UNASKED_BYTES_PER_DAY, UNASKED_FILES_PER_DAY,
+};
 use tabferry_protocol::paired::AutoAccept;
 use tabferry_protocol::sas::Nonce;
 
+use crate::ledger::{PLAIN, PROGRAM, ProposalState};
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::world::World;
@@ -293,4 +296,75 @@ fn a_paired_device_may_send_unasked_what_its_person_allows_and_no_more() {
     world.run_while("no proposal", 60_000, |world| {
         world.nodes[1].snapshot.incoming.is_empty()
     });
+}
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Two paired devices. The second one's person lets the first send files of any size.
+fn generous_world() -> World {
+    let mut world = world();
+    world.pair_devices();
+    world.allow_files(1, 0, Some(u64::MAX));
+    world
+}
+
+/// Whether the person at the second device is asked for files of these sizes and styles. Nothing of them is waited for.
+fn is_asked(world: &mut World, files: &[(u64, u64)]) -> bool {
+    let sending = world.send_styled_files(0, 1, files);
+    world.run_while("neither asked nor taken", 60_000, |world| {
+        world.ledger.sendings[sending].received.is_empty()
+    });
+    let (_, transfer) = world.ledger.sendings[sending].received[0];
+    let mut waiting = world.nodes[1].snapshot.incoming.iter();
+    let asked = waiting.any(|proposal| proposal.transfer == transfer);
+    let sent = world.ledger.sendings[sending].sent.expect("a known one");
+    world.cancel(0, sent);
+    world.run_while("it does not end", 60_000, |world| {
+        let told = &world.nodes[1].told[&transfer];
+        told.ended.is_none() && told.proposal != Some(ProposalState::Ended)
+    });
+    asked
+}
+
+#[test]
+fn the_bytes_that_a_paired_device_sends_unasked_in_a_day_are_limited() {
+    let mut world = generous_world();
+    let most = UNASKED_BYTES_PER_DAY;
+    // What was asked for does not count.
+    assert!(is_asked(&mut world, &[(most + 1, PLAIN)]));
+    for _ in 0..3 {
+        assert!(!is_asked(&mut world, &[(most - 10, PLAIN)]));
+        assert!(is_asked(&mut world, &[(11, PLAIN)]));
+        assert!(!is_asked(&mut world, &[(4, PLAIN), (6, PLAIN)]));
+        assert!(is_asked(&mut world, &[(1, PLAIN)]));
+        world.run_for(DAY_MS);
+    }
+}
+
+#[test]
+fn the_files_that_a_paired_device_sends_unasked_in_a_day_are_limited() {
+    let mut world = generous_world();
+    let most = UNASKED_FILES_PER_DAY as usize;
+    assert!(is_asked(&mut world, &vec![(1, PLAIN); most + 1]));
+    for _ in 0..3 {
+        assert!(!is_asked(&mut world, &vec![(1, PLAIN); most - 1]));
+        assert!(is_asked(&mut world, &[(1, PLAIN), (1, PLAIN)]));
+        assert!(!is_asked(&mut world, &[(0, PLAIN)]));
+        assert!(is_asked(&mut world, &[(0, PLAIN)]));
+        world.run_for(DAY_MS);
+    }
+}
+
+#[test]
+fn programs_of_a_paired_device_are_always_asked_for() {
+    let mut world = generous_world();
+    let plain = world.send_styled_files(0, 1, &[(1_000, PLAIN), (0, PLAIN)]);
+    world.run_while("nothing is taken unasked", 60_000, |world| {
+        world.ledger.sendings[plain].sent_end.is_none()
+    });
+    let end = world.ledger.sendings[plain].sent_end;
+    assert_eq!(end, Some(TransferState::Done));
+    assert!(is_asked(&mut world, &[(1, PROGRAM)]));
+    assert!(is_asked(&mut world, &[(1, PLAIN), (0, PROGRAM)]));
+    assert!(!is_asked(&mut world, &[(1, PLAIN)]));
 }

@@ -46,11 +46,35 @@ impl World {
 
     /// Sends files of these sizes.
     pub(crate) fn send_files(&mut self, from: usize, to: usize, sizes: &[u64]) -> usize {
+        self.send_new_files(from, to, |world, sending| {
+            let files = sizes.iter();
+            files.map(|bytes| world.new_file(sending, *bytes)).collect()
+        })
+    }
+
+    /// Sends files of these sizes and styles of names.
+    pub(crate) fn send_styled_files(
+        &mut self,
+        from: usize,
+        to: usize,
+        files: &[(u64, u64)],
+    ) -> usize {
+        self.send_new_files(from, to, |world, sending| {
+            let files = files.iter();
+            files
+                .map(|(bytes, style)| world.new_styled_file(sending, *bytes, *style))
+                .collect()
+        })
+    }
+
+    fn send_new_files(
+        &mut self,
+        from: usize,
+        to: usize,
+        make: impl FnOnce(&mut Self, usize) -> Vec<SourceFile>,
+    ) -> usize {
         let sending = self.begin_sending(from, to);
-        let files = sizes
-            .iter()
-            .map(|bytes| self.new_file(sending, *bytes))
-            .collect();
+        let files = make(self, sending);
         let (_, to) = self.ends(sending);
         self.nodes[from].linking = Some(sending);
         self.command(from, Command::SendFiles { to, files });
@@ -59,11 +83,15 @@ impl World {
     }
 
     fn new_file(&mut self, sending: usize, bytes: u64) -> SourceFile {
+        let style = self.random.below(12);
+        self.new_styled_file(sending, bytes, style)
+    }
+
+    fn new_styled_file(&mut self, sending: usize, bytes: u64, style: u64) -> SourceFile {
         let node = self.ledger.sendings[sending].from.node;
         let source = SourceId(self.nodes[node].next_source);
         self.nodes[node].next_source += 1;
         self.nodes[node].sources.insert(source);
-        let style = self.random.below(12);
         let file = self.ledger.add_file(sending, source, bytes, style);
         if !self.quiet && bytes > 0 && self.random.percent(self.plan.faults.sources) {
             self.ledger.files[file].fails_at = Some(self.random.below(bytes));
