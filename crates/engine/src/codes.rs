@@ -7,9 +7,10 @@ use tabferry_protocol::code_proof::{CodeProof, Progress};
 use tabferry_protocol::frame::{self, ControlFrame, PairStop};
 use tabferry_protocol::host::{CodeEnd, CodeStep};
 use tabferry_protocol::id::PeerId;
-use tabferry_protocol::limits::{CODE_GUESTS, CODE_LIFE_MS, CONNECT_TIMEOUT_MS};
+use tabferry_protocol::limits::{
+    CODE_GUESTS, CODE_LIFE_MS, CODE_LIFE_SLACK_MS, CODE_PROOF_MESSAGE_BYTES, CONNECT_TIMEOUT_MS,
+};
 use tabferry_protocol::pair::PairSecret;
-use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::secret_code::{CodeText, SecretCode};
 use tabferry_protocol::signaling::{Room, SignalingCode};
 
@@ -49,8 +50,10 @@ enum State {
         /// Seconds since 1970 when it ends.
         until: u64,
         wrong: u32,
-        /// With whom the proof is under way.
+        /// The proof under way, and on which session.
         proof: Option<(SessionKey, CodeProof)>,
+        /// The first message of a guest whose coming the server has not told yet, and on which session.
+        early: Option<(SessionKey, Vec<u8>)>,
     },
     /// The server is asked who is in the room.
     Entering,
@@ -114,6 +117,12 @@ impl Codes {
         self.live().is_some_and(|live| live.room() == room)
     }
 
+    /// Whether a code is typed here.
+    pub(crate) fn is_guest(&self) -> bool {
+        let state = self.live().map(|live| &live.state);
+        matches!(state, Some(State::Entering | State::Connecting { .. }))
+    }
+
     /// Whether a session is needed for it.
     pub(crate) fn uses(&self, session: SessionKey) -> bool {
         self.live().is_some_and(|live| live.connects(session))
@@ -134,38 +143,26 @@ impl Codes {
     pub(crate) fn deadline(&self) -> Option<Time> {
         self.live().map(|live| live.until)
     }
-
-    /// A session goes on as another one.
-    pub(crate) fn follow(&mut self, from: SessionKey, to: SessionKey) {
-        if let Some(Live {
-            state: State::Connecting { session, .. },
-            ..
-        }) = self.live_mut()
-            && *session == from
-        {
-            *session = to;
-        }
-    }
 }
 
 impl Engine {
     /// A person wants a code to read out.
     pub(crate) fn open_code(&mut self) {
         self.end_code();
-        if let Some(code) = self.refuse_code() {
-            return self.code_ended(CodeEnd::Failed { code });
+        match self.refuse_code() {
+            Some(code) => self.end_code_with(CodeEnd::Failed { code }),
+            None => self.draw_code(1),
         }
-        self.draw_code(1);
     }
 
     /// A person has typed a code.
     pub(crate) fn enter_code(&mut self, typed: &CodeText) {
         self.end_code();
         let Ok(code) = SecretCode::from_pasted(typed.expose()) else {
-            return self.code_ended(CodeEnd::Mistyped);
+            return self.end_code_with(CodeEnd::Mistyped);
         };
         if let Some(code) = self.refuse_code() {
-            return self.code_ended(CodeEnd::Failed { code });
+            return self.end_code_with(CodeEnd::Failed { code });
         }
         let live = Live {
             code,
@@ -179,23 +176,38 @@ impl Engine {
 
     /// A person wants no more of it, or has seen how it ended.
     pub(crate) fn end_code(&mut self) {
+        self.finish_code(None, None);
+    }
+
+    fn end_code_with(&mut self, reason: CodeEnd) {
+        self.finish_code(Some(CodeStep::Ended { reason }), None);
+    }
+
+    /// The code is no more: nor are the sessions that stand by nothing else, but for one that its caller sees to, nor is its
+    /// room. In this order: whom the room alone has shown is told first, and connected to nobody any more.
+    fn finish_code(&mut self, ended: Option<CodeStep>, but: Option<SessionKey>) {
         let room = self.codes.live().map(Live::room);
-        self.codes.current = None;
+        self.codes.current = ended.map(Current::Ended);
         self.out.changed();
-        self.leave_code_room(room);
         let by_code = |(key, session): (&SessionKey, &Session)| session.by_code.then_some(*key);
         let unproven: Vec<_> = self.sessions.iter().filter_map(by_code).collect();
         for session in unproven {
-            self.close_session(session, Code::Cancelled);
+            if Some(session) != but {
+                self.close_session(session, Code::Cancelled);
+            }
+        }
+        if let Some(room) = room {
+            self.signaling.send_leave(room, &mut self.out);
+            self.close_room(room);
         }
     }
 
-    /// Why there can be no code now.
+    /// Why there can be no code now. What a pairing is told on a session must not be taken for a word on a code.
     fn refuse_code(&self) -> Option<Code> {
         if !self.signaling.is_online() {
             return Some(Code::Unreachable);
         }
-        self.trust.is_full().then_some(Code::Busy)
+        (self.trust.is_full() || self.pairings.is_live()).then_some(Code::Busy)
     }
 
     fn draw_code(&mut self, draws: u32) {
@@ -207,26 +219,6 @@ impl Engine {
             state: State::Opening { draws },
         })));
         self.out.changed();
-    }
-
-    /// The code must have ended before: whoever is left in the room is not to be connected again.
-    fn leave_code_room(&mut self, room: Option<Room>) {
-        if let Some(room) = room {
-            self.signaling.send_leave(room, &mut self.out);
-            self.close_room(room);
-        }
-    }
-
-    fn code_ended(&mut self, reason: CodeEnd) {
-        self.codes.current = Some(Current::Ended(CodeStep::Ended { reason }));
-        self.out.changed();
-    }
-
-    /// Ends it, the room as well.
-    fn end_code_with(&mut self, reason: CodeEnd) {
-        let room = self.codes.live().map(Live::room);
-        self.code_ended(reason);
-        self.leave_code_room(room);
     }
 
     /// The server has let us into the code's room.
@@ -243,6 +235,7 @@ impl Engine {
                     until: unix_seconds + CODE_LIFE_MS / 1000,
                     wrong: 0,
                     proof: None,
+                    early: None,
                 };
                 self.out.changed();
             }
@@ -288,23 +281,26 @@ impl Engine {
             },
             Some(State::Open { .. } | State::Connecting { .. }) | None => return,
         };
-        self.code_ended(reason);
+        self.end_code_with(reason);
     }
 
-    /// The server has ended the room: too many guests, or time is over. A guest's connection goes on for itself.
+    /// The server has ended the room: its opener is gone, time is over, or there were too many guests. A proof that has begun
+    /// goes on, over a connection of its own: perhaps the host has just heard the last of it.
     pub(crate) fn code_room_closed(&mut self, room: Room) {
-        let now = self.now;
-        let over = self
-            .codes
-            .live()
-            .filter(|live| matches!(live.state, State::Open { .. }))
-            .map(|live| live.until <= now);
-        self.close_room(room);
-        match over {
-            Some(true) => self.code_ended(CodeEnd::Expired),
-            Some(false) => self.code_ended(CodeEnd::Guessed),
-            None => {}
-        }
+        let Some(live) = self.codes.live() else {
+            return;
+        };
+        let over = live.until <= self.now + CODE_LIFE_SLACK_MS;
+        let reason = match live.state {
+            State::Connecting { proof: Some(_), .. } => return self.close_room(room),
+            State::Opening { .. } | State::Entering | State::Connecting { .. } => CodeEnd::NotFound,
+            State::Open { .. } if over => CodeEnd::Expired,
+            State::Open { wrong: 0, .. } => CodeEnd::Failed {
+                code: Code::Unreachable,
+            },
+            State::Open { .. } => CodeEnd::Guessed,
+        };
+        self.end_code_with(reason);
     }
 
     /// The server is gone, and with it the room.
@@ -313,7 +309,7 @@ impl Engine {
             && !matches!(live.state, State::Connecting { .. })
         {
             let code = Code::Unreachable;
-            self.code_ended(CodeEnd::Failed { code });
+            self.end_code_with(CodeEnd::Failed { code });
         }
     }
 
@@ -371,19 +367,23 @@ impl Engine {
         let Some(transcript) = session.transcript() else {
             return Err(Code::Unverified);
         };
+        let guest = self.presence.get(session.peer);
+        let is_guest = guest.is_some_and(|guest| guest.is_in(room));
         let read = match &mut live.state {
-            State::Open { proof, .. }
-                if self
-                    .presence
-                    .within(room)
-                    .any(|guest| guest.id == session.peer) =>
-            {
+            State::Open { proof, .. } if is_guest => {
+                // A first message begins anew: a proof that was left alone has told its guest nothing.
+                let known = proof
+                    .take()
+                    .filter(|(of, _)| *of == key && message.len() != CODE_PROOF_MESSAGE_BYTES);
                 let secret = &live.code.secret;
-                let known = proof.take().filter(|(of, _)| *of == key);
                 let (_, host) = proof.insert(
                     known.unwrap_or_else(|| (key, CodeProof::host(secret, &transcript, &seed))),
                 );
                 host.read(message)
+            }
+            State::Open { early, .. } if !session.by_code => {
+                *early = Some((key, message.to_vec()));
+                return Ok(());
             }
             State::Connecting {
                 session,
@@ -407,6 +407,23 @@ impl Engine {
         }
     }
 
+    /// The server tells who has come to the room of our code.
+    pub(crate) fn guest_came(&mut self, guest: PeerId) {
+        let of_guest = |(key, _): &mut (SessionKey, Vec<u8>)| {
+            let session = self.sessions.get(key);
+            session.is_some_and(|session| session.peer == guest)
+        };
+        let early = match self.codes.live_mut().map(|live| &mut live.state) {
+            Some(State::Open { early, .. }) => early.take_if(of_guest),
+            _ => None,
+        };
+        if let Some((key, message)) = early
+            && let Err(code) = self.handle_code_proof(key, &message)
+        {
+            self.close_session(key, code);
+        }
+    }
+
     /// A message of a proof that has ended here, or that nobody began.
     fn no_code(&self, key: SessionKey) -> Result<(), Code> {
         if self.is_by_code(key) {
@@ -423,7 +440,8 @@ impl Engine {
         };
         let State::Open { wrong, proof, .. } = &mut live.state else {
             // Whoever answers us with a wrong one is not the device that shows the code.
-            self.end_code_with(CodeEnd::Wrong);
+            let reason = CodeEnd::Wrong;
+            self.finish_code(Some(CodeStep::Ended { reason }), Some(key));
             return Err(Code::WrongCode);
         };
         *proof = None;
@@ -431,7 +449,8 @@ impl Engine {
         let guessed = *wrong >= CODE_GUESTS;
         self.out.changed();
         if guessed {
-            self.end_code_with(CodeEnd::Guessed);
+            let reason = CodeEnd::Guessed;
+            self.finish_code(Some(CodeStep::Ended { reason }), Some(key));
         }
         if self.is_by_code(key) {
             return Err(Code::WrongCode);
@@ -449,45 +468,27 @@ impl Engine {
 
     /// Both have the same code: the devices are paired.
     fn code_proven(&mut self, key: SessionKey, secret: PairSecret) {
-        let seen = self.unix_seconds();
-        let Some(session) = self.sessions.get_mut(&key) else {
-            return;
+        // First into the room of the pair, so that each is still seen by the other when they leave that of the code.
+        let Some(device) = self.pair_with(key, secret) else {
+            let code = Code::Busy;
+            return self.end_code_with(CodeEnd::Failed { code });
         };
-        let (Some((public, _)), Some(device)) = (session.verified, &mut session.device) else {
-            return;
-        };
-        let was_by_code = core::mem::take(&mut session.by_code);
-        device.paired = true;
-        let device = device.clone();
-        self.trust.insert(
-            PairedDevice {
-                key: public,
-                name: device.name.clone(),
-                kind: device.kind,
-                secret,
-                since: seen,
-                last_seen: seen,
-                auto_accept: AutoAccept::default(),
-            },
-            &mut self.out,
-        );
-        let room = self.codes.live().map(Live::room);
-        self.codes.current = Some(Current::Ended(CodeStep::Done { device }));
-        // First into the room of the pair, so that each is still seen by the other.
-        self.trust_changed();
-        self.leave_code_room(room);
-        if was_by_code {
+        if let Some(session) = self.sessions.get_mut(&key)
+            && core::mem::take(&mut session.by_code)
+        {
             self.use_session(key);
         }
+        self.finish_code(Some(CodeStep::Done { device }), None);
     }
 
     /// A session is gone.
     pub(crate) fn lose_code(&mut self, key: SessionKey, code: Code) {
         if self.codes.uses(key) {
-            self.end_code_with(match code {
+            let reason = match code {
                 Code::WrongCode => CodeEnd::Wrong,
                 code => CodeEnd::Failed { code },
-            });
+            };
+            self.finish_code(Some(CodeStep::Ended { reason }), Some(key));
         }
     }
 

@@ -10,7 +10,6 @@ use tabferry_protocol::host::{DeviceView, Event, PairingEnd, PairingStep, Pairin
 use tabferry_protocol::id::DeviceId;
 use tabferry_protocol::limits::{CONNECT_TIMEOUT_MS, PAIRING_BACKOFF_MS, PAIRING_TIMEOUT_MS};
 use tabferry_protocol::pair::{PairHalf, PairSecret};
-use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::sas::{Asked, Asker, Choices, Commitment, Nonce, Sas};
 
 use crate::engine::Engine;
@@ -104,6 +103,11 @@ impl Pairings {
         })
     }
 
+    /// Whether there is one.
+    pub(crate) fn is_live(&self) -> bool {
+        self.current.as_ref().is_some_and(Pairing::is_live)
+    }
+
     /// Whether a session is needed for it.
     pub(crate) fn uses(&self, session: SessionKey) -> bool {
         self.live_with(session).is_some()
@@ -158,11 +162,12 @@ impl Pairings {
 impl Engine {
     /// A person wants to pair with a device.
     pub(crate) fn pair(&mut self, with: DeviceId) {
-        if self.pairings.current.as_ref().is_some_and(Pairing::is_live) {
+        if self.pairings.is_live() {
             return;
         }
         let device = self.device_view(with);
-        let reached = if self.pairings.is_refused(self.now, with) || self.trust.is_full() {
+        let busy = self.trust.is_full() || self.codes.is_guest();
+        let reached = if busy || self.pairings.is_refused(self.now, with) {
             Err(Code::Busy)
         } else {
             self.reach(with, false)
@@ -233,7 +238,7 @@ impl Engine {
             Some(_) => return Err(Code::PeerMisbehaved),
             None => false,
         };
-        let busy = self.pairings.current.as_ref().is_some_and(Pairing::is_live) && !agreed;
+        let busy = (self.pairings.is_live() || self.codes.is_guest()) && !agreed;
         if busy || self.pairings.is_refused(self.now, device.id) || self.trust.is_full() {
             self.send_frame(session, &ControlFrame::PairStop(PairStop {}));
             return Ok(());
@@ -413,26 +418,33 @@ impl Engine {
             true => PairSecret::of_halves(half, other),
             false => PairSecret::of_halves(other, half),
         };
-        let Some(session) = self.sessions.get(&pairing.session) else {
-            return;
-        };
-        let (Some(key), Some(known)) = (session.key(), &session.device) else {
-            return;
-        };
-        let device = PairedDevice {
-            key,
-            name: known.name.clone(),
-            kind: known.kind,
-            secret,
-            since: self.unix_seconds(),
-            last_seen: self.unix_seconds(),
-            auto_accept: AutoAccept::default(),
+        let session = pairing.session;
+        let step = match self.pair_with(session, secret) {
+            Some(_) => PairingStep::Done,
+            None => PairingStep::Ended {
+                reason: PairingEnd::Failed { code: Code::Busy },
+            },
         };
         if let Some(pairing) = self.pairings.current.as_mut() {
-            pairing.state = State::Ended(PairingStep::Done);
+            pairing.state = State::Ended(step);
         }
-        self.trust.insert(device, &mut self.out);
+    }
+
+    /// The device that has proved its key on this session is paired from now on, and what both share is this. `None` if there
+    /// are as many paired devices as can be.
+    pub(crate) fn pair_with(
+        &mut self,
+        session: SessionKey,
+        secret: PairSecret,
+    ) -> Option<DeviceView> {
+        let now = self.unix_seconds();
+        let known = self.sessions.get(&session)?;
+        let (key, device) = (known.key()?, known.device.clone()?);
+        if !self.trust.pair(key, &device, secret, now, &mut self.out) {
+            return None;
+        }
         self.trust_changed();
+        Some(self.trust.shown(device))
     }
 
     /// The peer's person wants no more.

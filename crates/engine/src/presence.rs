@@ -28,6 +28,10 @@ impl Peer {
         self.card.as_ref().or(self.paired.as_ref())
     }
 
+    pub(crate) fn is_in(&self, room: Room) -> bool {
+        self.rooms.contains(&room)
+    }
+
     fn is(&self, device: DeviceId) -> bool {
         self.device().is_some_and(|known| known.id == device)
     }
@@ -101,6 +105,13 @@ impl Presence {
         if !known.rooms.iter().any(|room| room.shows_cards()) {
             known.card = None;
         }
+        if !known
+            .rooms
+            .iter()
+            .any(|room| matches!(room, Room::Pair { .. }))
+        {
+            known.paired = None;
+        }
         if known.rooms.is_empty() {
             self.peers.remove(&peer);
         }
@@ -115,7 +126,7 @@ impl Presence {
     /// Who is in a room.
     pub(crate) fn within(&self, room: Room) -> impl Iterator<Item = &Peer> {
         let peers = self.peers.values().map(|(_, peer)| peer);
-        peers.filter(move |peer| peer.rooms.contains(&room))
+        peers.filter(move |peer| peer.is_in(room))
     }
 
     pub(crate) fn get(&self, peer: PeerId) -> Option<&Peer> {
@@ -145,7 +156,7 @@ impl Presence {
 
     /// The same, of one room.
     pub(crate) fn devices_within(&self, room: Room, own: DeviceId) -> Vec<DeviceView> {
-        self.distinct(own, |peer| peer.rooms.contains(&room))
+        self.distinct(own, |peer| peer.is_in(room))
     }
 
     fn distinct(&self, own: DeviceId, among: impl Fn(&Peer) -> bool) -> Vec<DeviceView> {

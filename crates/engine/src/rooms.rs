@@ -1,11 +1,12 @@
 //! Which rooms of the signaling server this device is in: those that its settings, its paired devices and the hour ask for.
 //! Rooms of codes come and go with their code. It knows no peer but by its room.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use tabferry_protocol::address::is_private;
 use tabferry_protocol::host::{DeviceView, GroupState, GroupView, Settings, Visibility, Visible};
-use tabferry_protocol::id::DeviceId;
+use tabferry_protocol::id::{DeviceId, PeerId};
 use tabferry_protocol::limits::{GROUPS, ROOM_RETRY_MS, UNRELATED_DEVICES};
 use tabferry_protocol::pair::{hours_around, next_change};
 use tabferry_protocol::signaling::{Room, Welcome};
@@ -13,6 +14,9 @@ use tabferry_protocol::signaling::{Room, Welcome};
 use crate::engine::Engine;
 use crate::io::Time;
 use crate::table::Table;
+
+/// Sockets that are remembered: the server forgets a silent one after a minute.
+const OWN_PEERS: usize = 8;
 
 /// The rooms that the server was asked for, and what decides which they are.
 #[derive(Debug, Default)]
@@ -22,6 +26,9 @@ pub(crate) struct Rooms {
     server_time: Option<(u64, Time)>,
     /// Where the server sees us.
     address: String,
+    /// Who we were to the server, now and lately: it may take a while until it knows that a socket is gone, and where no card
+    /// is shown, nothing but this tells such a peer from another device.
+    own: VecDeque<PeerId>,
     /// The last address at which too many strangers were.
     crowded_at: Option<String>,
     /// The address at which a person wants to be seen all the same.
@@ -49,6 +56,13 @@ impl Rooms {
         self.asked = Table::default();
         self.server_time = Some((welcome.time, now));
         self.address.clone_from(&welcome.address);
+        self.own.truncate(OWN_PEERS - 1);
+        self.own.push_front(welcome.peer);
+    }
+
+    /// Whether a peer is this device itself, through a socket of now or before.
+    pub(crate) fn was_own(&self, peer: PeerId) -> bool {
+        self.own.contains(&peer)
     }
 
     /// The server is gone, and with it every room.

@@ -107,7 +107,8 @@ impl Engine {
 
     /// Someone is in a room of ours.
     fn enter(&mut self, room: Room, peer: &signaling::Peer) {
-        if !self.rooms.is_asked(room) && !self.codes.is_room(room) {
+        let is_ours = self.rooms.is_asked(room) || self.codes.is_room(room);
+        if !is_ours || self.rooms.was_own(peer.id) {
             return;
         }
         let paired = self.rooms.paired(room);
@@ -116,6 +117,9 @@ impl Engine {
             && let Some(peer) = self.presence.get(peer.id).cloned()
         {
             self.meet(&peer);
+        }
+        if self.codes.is_room(room) {
+            self.guest_came(peer.id);
         }
     }
 
@@ -159,7 +163,7 @@ impl Engine {
         match other {
             None => {
                 session.peer = peer.id;
-                if !session.is_open() {
+                if session.verified.is_none() {
                     session.device = peer.device().cloned();
                 }
                 session.probe_until = session.probe_until.filter(|_| session.is_open());
@@ -169,7 +173,6 @@ impl Engine {
                     self.attach(id, other);
                 }
                 self.pairings.follow(key, other);
-                self.codes.follow(key, other);
                 self.ask_to_pair(other);
                 self.remove_session(key);
             }
@@ -209,7 +212,7 @@ impl Engine {
         for session in self
             .sessions
             .values_mut()
-            .filter(|session| session.peer == peer && !session.is_open())
+            .filter(|session| session.peer == peer && session.verified.is_none())
         {
             session.device = Some(device.clone());
         }
@@ -840,13 +843,6 @@ impl Engine {
             .is_some_and(|at| at <= self.now)
         {
             self.lose_pairing(key, Code::Unreachable);
-        }
-        if self
-            .codes
-            .wanting_ends(key)
-            .is_some_and(|at| at <= self.now)
-        {
-            self.lose_code(key, Code::Unreachable);
         }
         if !self.is_used(key) {
             self.signal(key, SignalBody::Bye { code: None });

@@ -11,6 +11,7 @@ use tabferry_protocol::limits::{
     UNASKED_ITEMS_PER_MINUTE,
 };
 use tabferry_protocol::manifest::Item;
+use tabferry_protocol::pair::PairSecret;
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 
 use crate::io::{Output, Time};
@@ -77,10 +78,35 @@ impl Trust {
         self.paired.len() >= PAIRED_DEVICES
     }
 
-    /// Keeps a device, in place of what was known of it.
-    pub(crate) fn insert(&mut self, device: PairedDevice, out: &mut Outbox) {
-        self.paired.insert(device.id(), device);
+    /// Keeps a device that has proved this key. What a person has chosen for one that is paired already stays. False if there
+    /// can't be another one.
+    pub(crate) fn pair(
+        &mut self,
+        key: PublicKey,
+        device: &DeviceView,
+        secret: PairSecret,
+        unix_seconds: u64,
+        out: &mut Outbox,
+    ) -> bool {
+        let id = DeviceId::of(&key);
+        if let Some(known) = self.paired.get_mut(&id) {
+            known.secret = secret;
+        } else if self.is_full() {
+            return false;
+        } else {
+            let new = PairedDevice {
+                key,
+                name: device.name.clone(),
+                kind: device.kind,
+                secret,
+                since: unix_seconds,
+                last_seen: unix_seconds,
+                auto_accept: AutoAccept::default(),
+            };
+            self.paired.insert(id, new);
+        }
         self.keep(out);
+        true
     }
 
     pub(crate) fn remove(&mut self, device: DeviceId, out: &mut Outbox) {
@@ -212,7 +238,7 @@ mod tests {
     use tabferry_protocol::card::{DeviceKind, DeviceName};
     use tabferry_protocol::identity::DeviceKey;
     use tabferry_protocol::link::WebUrl;
-    use tabferry_protocol::pair::{PairHalf, PairSecret};
+    use tabferry_protocol::pair::PairHalf;
 
     use super::*;
 

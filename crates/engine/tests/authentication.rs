@@ -141,14 +141,14 @@ impl Scene {
     }
 
     /// Device 2 comes into a room.
-    fn enters(&mut self, room: Room, device: Option<DeviceCard>) {
+    fn enters(&mut self, room: Room, device: Option<DeviceCard>) -> Vec<Output> {
         let peer = Peer {
             id: PeerId::from_bytes([PEER; 16]),
             device,
             endpoint: EndpointKind::Browser,
         };
         let joined = ServerMessage::PeerJoined { room, peer };
-        self.handle(Input::SignalingReceived(&joined.encode()));
+        self.handle(Input::SignalingReceived(&joined.encode()))
     }
 
     /// Shows a code.
@@ -329,7 +329,7 @@ impl Scene {
 
     /// The engine shows a code, and a guest of it has ended the handshake. Returns the code and the guest's transcript.
     fn with_guest() -> (Self, SecretCode, [u8; 32]) {
-        let mut scene = Self::welcome(Visibility::Paired);
+        let mut scene = Self::welcome(Visibility::Everyone);
         let code = scene.open_code();
         let nameplate = code.nameplate;
         scene.enters(Room::Code { nameplate }, None);
@@ -341,15 +341,22 @@ impl Scene {
     /// The peer's person types this code. Returns the last outputs.
     fn type_code(&mut self, code: &SecretCode, transcript: &[u8; 32]) -> Vec<Output> {
         let (mut guest, first) = code_proof::CodeProof::guest(&code.secret, transcript, &[8; 32]);
-        let say = |message| ControlFrame::CodeProof(CodeProof { message });
-        let outputs = self.control(&say(first));
-        let Some(ControlFrame::CodeProof(second)) = frames(&outputs).pop() else {
-            return outputs;
-        };
+        let outputs = self.control(&proof(first));
+        match frames(&outputs).pop() {
+            Some(ControlFrame::CodeProof(second)) => self.confirm_code(&mut guest, &second),
+            _ => outputs,
+        }
+    }
+
+    fn confirm_code(
+        &mut self,
+        guest: &mut code_proof::CodeProof,
+        second: &CodeProof,
+    ) -> Vec<Output> {
         let Ok(code_proof::Progress::Reply(third)) = guest.read(&second.message) else {
             panic!("a point")
         };
-        self.control(&say(third))
+        self.control(&proof(third))
     }
 
     /// Nothing came through, the person here is told, and the connection is closed.
@@ -786,6 +793,10 @@ fn a_server_that_ends_an_open_session_is_not_believed_while_the_peer_answers() {
     );
 }
 
+fn proof(message: Vec<u8>) -> ControlFrame {
+    ControlFrame::CodeProof(CodeProof { message })
+}
+
 fn other_code(code: &SecretCode) -> SecretCode {
     let spelled = code.spelled();
     let last = if spelled.ends_with('0') { '1' } else { '0' };
@@ -866,4 +877,62 @@ fn without_a_code_nobody_comes_in_without_a_card() {
         sdp: description(&[certificate(PEER)]),
     });
     assert_eq!(outputs, []);
+}
+
+#[test]
+fn what_a_server_says_during_a_proof_changes_nobody() {
+    let (mut scene, code, transcript) = Scene::with_guest();
+    scene.enters(Room::Nearby, Some(card(STRANGER)));
+    let peer = Peer {
+        id: PeerId::from_bytes([PEER; 16]),
+        device: Some(card(STRANGER)),
+        endpoint: EndpointKind::Browser,
+    };
+    let updated = ServerMessage::PeerUpdated { peer };
+    scene.handle(Input::SignalingReceived(&updated.encode()));
+    scene.type_code(&code, &transcript);
+    let trust = scene.engine.trust();
+    let Some(CodeStep::Done { device }) = &trust.code else {
+        panic!("{:?}", trust.code)
+    };
+    assert_eq!((device.id, &device.name), (card(PEER).id, &card(PEER).name));
+    assert_eq!(trust.paired[0].device, *device);
+    let text = other_frames().remove(0).1;
+    scene.frame(Channel::Control, &text);
+    assert_eq!(
+        scene.engine.snapshot(Time(0)).items[0].from.id,
+        card(PEER).id
+    );
+}
+
+#[test]
+fn a_guest_whose_message_is_faster_than_the_servers_waits_for_no_timeout() {
+    let mut scene = Scene::online();
+    let code = scene.open_code();
+    let mut scene = scene.answer();
+    let (_, transcript) = scene.prove(&Played::default());
+    let (mut guest, first) =
+        code_proof::CodeProof::guest(&code.secret, &transcript.unwrap(), &[8; 32]);
+    assert_eq!(scene.control(&proof(first)), []);
+    let nameplate = code.nameplate;
+    let outputs = scene.enters(Room::Code { nameplate }, None);
+    let Some(ControlFrame::CodeProof(second)) = frames(&outputs).pop() else {
+        panic!("{outputs:?}")
+    };
+    scene.confirm_code(&mut guest, &second);
+    assert_eq!(scene.engine.trust().paired[0].device.id, card(PEER).id);
+}
+
+#[test]
+fn a_proof_that_a_guest_begins_anew_is_no_wrong_guess() {
+    let (mut scene, code, transcript) = Scene::with_guest();
+    let begin = |seed: u8| code_proof::CodeProof::guest(&code.secret, &transcript, &[seed; 32]);
+    let (_, first) = begin(8);
+    assert_eq!(frames(&scene.control(&proof(first))).len(), 1);
+    let (mut guest, first) = begin(9);
+    let Some(ControlFrame::CodeProof(second)) = frames(&scene.control(&proof(first))).pop() else {
+        panic!("no answer to the second proof")
+    };
+    scene.confirm_code(&mut guest, &second);
+    assert_eq!(scene.engine.trust().paired.len(), 1);
 }

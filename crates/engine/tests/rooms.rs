@@ -4,9 +4,13 @@
 use tabferry_engine::{Engine, Input, Kept, Output, Time};
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
-use tabferry_protocol::host::{CodeEnd, CodeStep, Command, Settings, TrustCommand, Visibility};
+use tabferry_protocol::host::{
+    CodeEnd, CodeStep, Command, Settings, SignalingProblem, TrustCommand, Visibility,
+};
 use tabferry_protocol::id::{DeviceId, PairTag, PeerId};
 use tabferry_protocol::identity::DeviceKey;
+use tabferry_protocol::pair::{PairHalf, PairSecret};
+use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::signaling::{
     ClientMessage, Peer, Room, ServerMessage, SignalingCode, Welcome,
 };
@@ -51,9 +55,13 @@ fn shown(engine: &Engine) -> Vec<DeviceId> {
 }
 
 fn online() -> (Engine, Vec<ClientMessage>) {
+    online_with(Vec::new())
+}
+
+fn online_with(paired: Vec<PairedDevice>) -> (Engine, Vec<ClientMessage>) {
     let kept = Kept {
         key: DeviceKey::from_seed(&[1; 32]),
-        paired: Vec::new(),
+        paired,
     };
     let mut engine = Engine::new(kept, [7; 32], Time(0), 0);
     let settings = Settings {
@@ -66,15 +74,18 @@ fn online() -> (Engine, Vec<ClientMessage>) {
     };
     handle(&mut engine, Input::Command(Command::Configure(settings)));
     handle(&mut engine, Input::SignalingOpened);
-    let welcome = ServerMessage::Welcome(Welcome {
+    let answer = hear(&mut engine, &welcome(1));
+    (engine, said(&answer))
+}
+
+fn welcome(peer: u8) -> ServerMessage {
+    ServerMessage::Welcome(Welcome {
         version: 1,
-        peer: PeerId::from_bytes([1; 16]),
+        peer: PeerId::from_bytes([peer; 16]),
         address: "127.0.0.1".to_owned(),
         time: 0,
         ice_servers: Vec::new(),
-    });
-    let answer = hear(&mut engine, &welcome);
-    (engine, said(&answer))
+    })
 }
 
 #[test]
@@ -161,4 +172,38 @@ fn what_the_server_says_of_rooms_that_nobody_asked_for_changes_nothing() {
             assert_eq!(shown(&engine), []);
         }
     }
+}
+
+#[test]
+fn a_socket_that_the_server_has_not_missed_yet_is_not_taken_for_the_other_of_a_pair() {
+    let half = PairHalf::from_bytes([1; 32]);
+    let (mut engine, asked) = online_with(vec![PairedDevice {
+        key: DeviceKey::from_seed(&[2; 32]).public(),
+        name: card(2).name,
+        kind: card(2).kind,
+        secret: PairSecret::of_halves(&half, &half),
+        since: 0,
+        last_seen: 0,
+        auto_accept: AutoAccept::default(),
+    }]);
+    let pair = asked.iter().find_map(|message| match message {
+        ClientMessage::Join {
+            room: room @ Room::Pair { .. },
+            ..
+        } => Some(*room),
+        _ => None,
+    });
+    let room = pair.unwrap();
+    handle(&mut engine, Input::SignalingClosed(SignalingProblem::Lost));
+    engine.handle(Time(60_000), Input::Tick);
+    handle(&mut engine, Input::SignalingOpened);
+    hear(&mut engine, &welcome(9));
+    // The old socket's, and then that of the other device.
+    let peers = vec![peer(1, None)];
+    hear(&mut engine, &ServerMessage::Joined { room, peers });
+    assert_eq!(shown(&engine), []);
+    let peer = peer(2, None);
+    hear(&mut engine, &ServerMessage::PeerJoined { room, peer });
+    let paired = DeviceId::of(&DeviceKey::from_seed(&[2; 32]).public());
+    assert_eq!(shown(&engine), [paired]);
 }

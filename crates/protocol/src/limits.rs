@@ -246,6 +246,9 @@ pub const SOURCES_REMEMBERED: usize = 100_000;
 /// A code is open for so long: read aloud and typed in by then. Milliseconds.
 pub const CODE_LIFE_MS: u64 = 10 * 60_000;
 
+/// A device and its server count the life of a code from moments that differ by this at most. Milliseconds.
+pub const CODE_LIFE_SLACK_MS: u64 = 5_000;
+
 /// Guests of one code, one after the other: a person mistypes the secret once or twice, and whoever guesses has no more
 /// tries than that. The device that shows the code counts wrong ones itself.
 pub const CODE_GUESTS: u32 = 3;

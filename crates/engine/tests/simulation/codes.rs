@@ -136,6 +136,56 @@ fn two_devices_with_the_same_code_are_paired_and_meet_again_wherever_they_are() 
 }
 
 #[test]
+fn what_is_sent_right_after_a_code_is_asked_once_and_waits_for_its_answer() {
+    let mut world = hidden(2);
+    world.connect_by_code(0, 1);
+    let sending = world.send_files(0, 1, &[1_000]);
+    world.run_while("no proposal", 60_000, |world| {
+        world.nodes[1].snapshot.incoming.is_empty()
+    });
+    let asked = world.nodes[1].snapshot.incoming[0].transfer;
+    world.run_for(60_000);
+    let waiting = &world.nodes[1].snapshot.incoming;
+    assert_eq!(
+        waiting.iter().map(|it| it.transfer).collect::<Vec<_>>(),
+        [asked]
+    );
+    world.accept(1, asked);
+    assert_eq!(world.await_end(sending), TransferState::Done);
+}
+
+#[test]
+fn devices_that_are_paired_again_keep_what_their_persons_chose() {
+    let mut world = hidden(2);
+    world.connect_by_code(0, 1);
+    world.allow_files(1, 0, Some(1_000));
+    let before = world.nodes[1].paired[0].clone();
+    world.run_for(10_000);
+    world.connect_by_code(1, 0);
+    let [one, other] = [0, 1].map(|node| world.nodes[node].paired[0].clone());
+    assert_eq!(
+        (other.auto_accept, other.since),
+        (before.auto_accept, before.since)
+    );
+    assert_ne!(other.secret, before.secret);
+    assert_eq!(one.secret, other.secret);
+    world.await_sight(0, 1);
+}
+
+#[test]
+fn a_code_is_not_typed_while_a_pairing_is_under_way() {
+    let mut world = World::new(Random::new(7), Plan::scripted(2));
+    world.meet_all();
+    let with = world.nodes[1].device;
+    world.decide(0, TrustCommand::Pair { with });
+    let code = Code::Busy;
+    assert_eq!(
+        world.enter_code(0, "A1B2-0XYZ"),
+        ended(CodeEnd::Failed { code })
+    );
+}
+
+#[test]
 fn a_wrong_code_connects_nobody_and_the_right_one_still_does() {
     let mut world = hidden(2);
     let code = world.open_code(0);

@@ -87,7 +87,7 @@ impl World {
         assert!(!self.is_paired(0, 1) && !self.is_paired(1, 0));
     }
 
-    fn allow_files(&mut self, node: usize, from: usize, files: Option<u64>) {
+    pub(crate) fn allow_files(&mut self, node: usize, from: usize, files: Option<u64>) {
         let device = self.nodes[from].device;
         let auto_accept = AutoAccept {
             files,
