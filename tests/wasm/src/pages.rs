@@ -10,7 +10,7 @@ use tabferry_ext::json::{self, InvalidJson};
 use tabferry_protocol::card::{DeviceKind, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{
-    Command, ConnectionView, Event, PairingStep, Snapshot, Subject, TransferState, Trust,
+    CodeStep, Command, ConnectionView, Event, PairingStep, Snapshot, Subject, TransferState, Trust,
     TrustCommand,
 };
 use tabferry_protocol::paired::PairedDevice;
@@ -26,7 +26,7 @@ pub(crate) fn cases() -> Vec<Case> {
             check: Box::new(move || check(core::str::from_utf8(bytes).map_err(text)?)),
         })
     });
-    let cases: [(&str, fn() -> Result<(), String>); 3] = [
+    let cases: [(&str, Rule); 3] = [
         ("a page reads a missing field as its default", missing),
         ("a page takes an unknown word for unknown", unknown),
         ("a page reads nothing else", refused),
@@ -38,11 +38,13 @@ pub(crate) fn cases() -> Vec<Case> {
     golden.chain(cases).collect()
 }
 
+type Rule = fn() -> Result<(), String>;
 type Check = fn(&str) -> Result<(), String>;
 
 /// What pages do with a file, if anything.
 fn check(folder: &str, file: &str) -> Option<Check> {
     Some(match (folder, file) {
+        ("code-step", _) => read::<CodeStep>,
         ("command", _) => written::<Command>,
         ("connection", _) => read::<ConnectionView>,
         ("event", _) => read::<Event>,
@@ -72,6 +74,7 @@ fn written<T: Serialize + DeserializeOwned>(golden: &str) -> Result<(), String> 
     equal(&value(&written)?, &value(golden)?)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn text(error: impl ToString) -> String {
     error.to_string()
 }
