@@ -126,6 +126,7 @@ test("a code stays open while its page is closed, and no longer than its person 
   await type(typing, code);
   await headed(typing, "No such code is open");
   await typing.getByRole("button", { name: "Close" }).click();
+  await expect(typing).toHaveURL(bee.url("popup.html"));
 });
 
 test("the link with a code leads to a page of the server that shows it and keeps it to itself", async () => {

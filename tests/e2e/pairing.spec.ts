@@ -70,6 +70,7 @@ test("two people who compare the pictures pair their devices", async () => {
   await expect(asker.getByRole("list", { name: "Devices" }).getByText("Paired")).toBeVisible();
   await review(asker, "popup-paired", POPUP);
   await asked.getByRole("button", { name: "Close" }).click();
+  await expect(asked.getByRole("list", { name: "Devices" })).toBeVisible();
 });
 
 test("a paired device is marked in the menus, and opens and copies at once what its person allows", async () => {
