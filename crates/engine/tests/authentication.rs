@@ -18,8 +18,9 @@ use tabferry_protocol::host::{
 };
 use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
-use tabferry_protocol::manifest::{Entry, Item};
-use tabferry_protocol::pair::PairHalf;
+use tabferry_protocol::manifest::{Entry, FileEntry, Item};
+use tabferry_protocol::pair::{PairHalf, PairSecret};
+use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::secret_code::SecretCode;
 use tabferry_protocol::signaling::{
@@ -57,6 +58,7 @@ fn description(fingerprints: &[Fingerprint]) -> String {
 /// Who plays the peer, and how.
 struct Played {
     key: u8,
+    name: DeviceName,
     versions: Vec<u16>,
     /// The certificate that the peer believes the engine's end to have.
     sees: Fingerprint,
@@ -68,6 +70,7 @@ impl Default for Played {
     fn default() -> Self {
         Self {
             key: PEER,
+            name: card(PEER).name,
             versions: vec![1],
             sees: certificate(OWN),
             nonce: [9; 16],
@@ -176,11 +179,15 @@ impl Scene {
 
     /// A server is there.
     fn welcome(visibility: Visibility) -> Self {
+        Self::welcome_with(visibility, Vec::new())
+    }
+
+    fn welcome_with(visibility: Visibility, paired: Vec<PairedDevice>) -> Self {
         let mut scene = Self {
             engine: Engine::new(
                 Kept {
                     key: key(OWN),
-                    paired: Vec::new(),
+                    paired,
                 },
                 [7; 32],
                 Time(0),
@@ -275,10 +282,9 @@ impl Scene {
         session[..16].copy_from_slice(self.id.as_bytes());
         session[16..].copy_from_slice(self.nonce.as_bytes());
         let key = key(played.key);
-        let named = card(played.key);
         with(&Params {
             key: &key,
-            card: &SignedCard::sign(&key, &named.name, named.kind),
+            card: &SignedCard::sign(&key, &played.name, DeviceKind::Computer),
             versions: &Versions::try_from(played.versions.clone()).unwrap(),
             path: Path::Direct {
                 local: certificate(PEER),
@@ -935,4 +941,70 @@ fn a_proof_that_a_guest_begins_anew_is_no_wrong_guess() {
     };
     scene.confirm_code(&mut guest, &second);
     assert_eq!(scene.engine.trust().paired.len(), 1);
+}
+
+#[test]
+fn another_key_under_a_paired_devices_name_is_trusted_with_nothing() {
+    let half = PairHalf::from_bytes([1; 32]);
+    let paired = PairedDevice {
+        key: key(PEER).public(),
+        name: card(PEER).name,
+        kind: card(PEER).kind,
+        secret: PairSecret::of_halves(&half, &half),
+        since: 0,
+        last_seen: 0,
+        auto_accept: AutoAccept {
+            files: Some(1_000_000),
+            links: true,
+            texts: true,
+        },
+    };
+    // The paired device itself, and one with its name: a stranger, or itself after it has lost its key.
+    for (number, trusted) in [(PEER, true), (STRANGER, false)] {
+        let mut scene = Scene::welcome_with(Visibility::Everyone, vec![paired.clone()]);
+        let name = card(PEER).name;
+        let announced = DeviceCard {
+            name: name.clone(),
+            ..card(number)
+        };
+        scene.enters(Room::Nearby, Some(announced));
+        assert_eq!(scene.engine.snapshot(Time(0)).devices[0].paired, trusted);
+        let mut scene = scene.answer();
+        scene.prove(&Played {
+            key: number,
+            name,
+            ..Played::default()
+        });
+        let propose = |transfer, entry| {
+            ControlFrame::Propose(Propose {
+                transfer: WireTransferId(transfer),
+                count: 1,
+                entries: vec![entry],
+            })
+        };
+        scene.control(&propose(
+            1,
+            Entry::Item(Item::Text {
+                text: "x".to_owned(),
+            }),
+        ));
+        scene.control(&propose(
+            2,
+            Entry::File(FileEntry {
+                name: "x.txt".to_owned(),
+                bytes: 10,
+                media_type: None,
+            }),
+        ));
+        let asked = scene.events.iter().any(
+            |event| matches!(event, Event::ProposalArrived { proposal } if !proposal.from.paired),
+        );
+        assert_eq!(asked, !trusted, "{:?}", scene.events);
+        let unasked = scene
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::ItemReceived { unasked: true, .. }));
+        assert_eq!(unasked, trusted, "{:?}", scene.events);
+        assert_eq!(scene.engine.trust().paired.len(), 1);
+    }
 }
