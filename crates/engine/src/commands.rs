@@ -9,6 +9,7 @@ use tabferry_protocol::id::{DeviceId, SourceId, TransferId};
 use tabferry_protocol::limits::OPEN_TRANSFERS;
 use tabferry_protocol::manifest::Item;
 use tabferry_protocol::name::{ReceivedName, cut_to_bytes};
+use tabferry_protocol::paired::PairedDevice;
 
 use crate::engine::Engine;
 use crate::io::Output;
@@ -49,12 +50,26 @@ impl Engine {
                 self.items.retain(|known| known.id != item);
                 self.out.changed();
             }
+            Command::TakeItem {
+                from,
+                item,
+                unasked,
+            } => {
+                let from = self.trust.shown(from);
+                self.show_item(from, item, unasked);
+            }
             Command::ShowInCrowd => {
                 self.rooms.show_in_crowd();
                 self.update_rooms();
                 self.out.changed();
             }
         }
+    }
+
+    /// Another endpoint of this device has changed the paired devices.
+    pub(crate) fn handle_paired(&mut self, paired: Vec<PairedDevice>) {
+        self.trust.replace(paired, &mut self.out);
+        self.trust_changed();
     }
 
     pub(crate) fn handle_trust_command(&mut self, command: TrustCommand) {

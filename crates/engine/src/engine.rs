@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use tabferry_protocol::card::DeviceCard;
+use tabferry_protocol::card::{DeviceCard, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{self, DeviceView, ItemView, Settings, Snapshot};
 use tabferry_protocol::id::{DeviceId, TransferId};
@@ -31,6 +31,8 @@ pub struct Engine {
     started: (u64, Time),
     /// Who this device is.
     pub(crate) key: DeviceKey,
+    /// What of this device it is.
+    endpoint: EndpointKind,
     pub(crate) settings: Option<Settings>,
     pub(crate) signaling: Signaling,
     pub(crate) rooms: Rooms,
@@ -48,6 +50,9 @@ pub struct Engine {
     pub(crate) out: Outbox,
 }
 
+/// Ids of a native endpoint's transfers and items are above this, those of other endpoints below.
+pub const NATIVE_KEYS: u32 = 1 << 31;
+
 /// What a host keeps for its engine from one start to the next.
 #[derive(Debug)]
 pub struct Kept {
@@ -60,11 +65,23 @@ pub struct Kept {
 impl Engine {
     /// A new engine that has heard nothing yet. `seed` must be random and never used before: ids, keys of handshakes and
     /// back-off derive from it. `unix_seconds` is the time of day, for what a person is shown of it.
-    pub fn new(kept: Kept, seed: [u8; 32], now: Time, unix_seconds: u64) -> Self {
+    pub fn new(
+        endpoint: EndpointKind,
+        kept: Kept,
+        seed: [u8; 32],
+        now: Time,
+        unix_seconds: u64,
+    ) -> Self {
+        // The endpoints of one device are shown together, so no two of them may give out the same number.
+        let first_key = match endpoint {
+            EndpointKind::Native => NATIVE_KEYS,
+            _ => 0,
+        };
         Self {
             now,
             started: (unix_seconds, now),
             key: kept.key,
+            endpoint,
             settings: None,
             signaling: Signaling::new(),
             rooms: Rooms::default(),
@@ -77,7 +94,7 @@ impl Engine {
             transfers: Table::default(),
             items: VecDeque::new(),
             reads: Table::default(),
-            out: Outbox::new(seed),
+            out: Outbox::new(seed, first_key),
         }
     }
 
@@ -87,11 +104,10 @@ impl Engine {
         match input {
             Input::Command(command) => self.handle_command(command),
             Input::TrustCommand(command) => self.handle_trust_command(command),
+            Input::OwnPeers(peers) => self.handle_own_peers(peers),
+            Input::Paired(paired) => self.handle_paired(paired),
             Input::SignalingOpened => {
-                if let Some(settings) = &self.settings {
-                    self.signaling
-                        .handle_opened(settings.endpoint, &mut self.out);
-                }
+                self.signaling.handle_opened(self.endpoint, &mut self.out);
             }
             Input::SignalingReceived(text) => self.handle_signaling_received(text),
             Input::SignalingClosed(problem) => {

@@ -5,7 +5,7 @@ use tabferry_protocol::frame::{
     Accept, BulkHeader, Cancel, Close, ControlFrame, Decline, EntryDone, EntryStored, Propose,
     Role, proposal,
 };
-use tabferry_protocol::host::{Event, ItemView, TransferState};
+use tabferry_protocol::host::{DeviceView, Event, ItemView, PlainItem, TransferState};
 use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
     KEPT_ITEMS, OPEN_TRANSFERS, PENDING_PROPOSALS, PROPOSAL_TIMEOUT_MS,
@@ -253,13 +253,7 @@ impl Engine {
         }
         for (entry, item) in (0..).zip(items) {
             let unasked = self.trust.take_item(self.now, from.id, &item);
-            let item = ItemView {
-                id: ItemId(self.out.key()),
-                from: from.clone(),
-                item: item.into(),
-            };
-            self.items.push_back(item.clone());
-            self.out.event(Event::ItemReceived { item, unasked });
+            self.show_item(from.clone(), item.into(), unasked);
             self.send_frame(
                 key,
                 &ControlFrame::EntryStored(EntryStored {
@@ -268,9 +262,17 @@ impl Engine {
                 }),
             );
         }
-        while self.items.len() > KEPT_ITEMS {
+    }
+
+    /// Adds to what has come.
+    pub(crate) fn show_item(&mut self, from: DeviceView, item: PlainItem, unasked: bool) {
+        let id = ItemId(self.out.key());
+        let item = ItemView { id, from, item };
+        self.items.push_back(item.clone());
+        if self.items.len() > KEPT_ITEMS {
             self.items.pop_front();
         }
+        self.out.event(Event::ItemReceived { item, unasked });
         self.out.changed();
     }
 

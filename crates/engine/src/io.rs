@@ -7,7 +7,7 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, Event, SignalingProblem, StoredFile, TrustCommand};
-use tabferry_protocol::id::SourceId;
+use tabferry_protocol::id::{PeerId, SourceId};
 use tabferry_protocol::name::ReceivedName;
 use tabferry_protocol::paired::PairedDevice;
 use tabferry_protocol::signaling::IceServer;
@@ -83,6 +83,11 @@ pub enum Input<'a> {
     Command(Command),
     /// A person decides whom to trust.
     TrustCommand(TrustCommand),
+    /// Who the device's other endpoints are to the signaling server: where no card is shown, nothing but this tells them from
+    /// other devices.
+    OwnPeers(Vec<PeerId>),
+    /// The paired devices as another endpoint of this device has them; they take the place of those here.
+    Paired(Vec<PairedDevice>),
     /// The socket asked for by [`Output::OpenSignaling`] is open.
     SignalingOpened,
     /// It received a text message.
@@ -292,6 +297,8 @@ pub enum Output {
     },
     /// Something happened that a person may want to know.
     Event(Event),
+    /// Who this endpoint is to the signaling server now, for the device's other endpoints; `None` if it is not there.
+    OwnPeer(Option<PeerId>),
     /// Keep these paired devices, in place of those that were kept.
     KeepPaired(Vec<PairedDevice>),
 }

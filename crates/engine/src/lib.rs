@@ -35,7 +35,7 @@ mod table;
 mod transfer;
 mod trust;
 
-pub use engine::{Engine, Kept};
+pub use engine::{Engine, Kept, NATIVE_KEYS};
 pub use io::{
     Channel, ConnectionKey, ConnectionState, FileFailure, FileKey, Input, Output, ReadKey, Time,
 };

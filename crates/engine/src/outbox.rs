@@ -19,11 +19,11 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(seed: [u8; 32]) -> Self {
+    pub(crate) fn new(seed: [u8; 32], first_key: u32) -> Self {
         Self {
             outputs: VecDeque::new(),
             revision: 0,
-            last_key: 0,
+            last_key: first_key,
             random: ChaCha12Rng::from_seed(seed),
         }
     }

@@ -15,8 +15,8 @@ use crate::engine::Engine;
 use crate::io::Time;
 use crate::table::Table;
 
-/// Sockets that are remembered: the server forgets a silent one after a minute.
-const OWN_PEERS: usize = 8;
+/// Sockets of all endpoints of this device that are remembered: the server forgets a silent one after a minute.
+const OWN_PEERS: usize = 32;
 
 /// The rooms that the server was asked for, and what decides which they are.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ pub(crate) struct Rooms {
     server_time: Option<(u64, Time)>,
     /// Where the server sees us.
     address: String,
-    /// Who we were to the server, now and lately: it may take a while until it knows that a socket is gone, and where no card
-    /// is shown, nothing but this tells such a peer from another device.
+    /// Who this device's endpoints are to the server, or were lately: it may take a while until it knows that a socket is gone,
+    /// and where no card is shown, nothing but this tells such a peer from another device.
     own: VecDeque<PeerId>,
     /// The last address at which too many strangers were.
     crowded_at: Option<String>,
@@ -56,11 +56,17 @@ impl Rooms {
         self.asked = Table::default();
         self.server_time = Some((welcome.time, now));
         self.address.clone_from(&welcome.address);
-        self.own.truncate(OWN_PEERS - 1);
-        self.own.push_front(welcome.peer);
+        self.add_own(welcome.peer);
     }
 
-    /// Whether a peer is this device itself, through a socket of now or before.
+    fn add_own(&mut self, peer: PeerId) {
+        if !self.own.contains(&peer) {
+            self.own.truncate(OWN_PEERS - 1);
+            self.own.push_front(peer);
+        }
+    }
+
+    /// Whether a peer is this device itself, through a socket of now or before, of whatever endpoint.
     pub(crate) fn was_own(&self, peer: PeerId) -> bool {
         self.own.contains(&peer)
     }
@@ -195,6 +201,17 @@ impl Engine {
                 self.rooms.asked.insert(room, Asked { paired, answer });
                 let card = self.card().filter(|_| room.shows_cards());
                 self.signaling.send_join(room, card, &mut self.out);
+            }
+        }
+    }
+
+    /// These are other endpoints of this device.
+    pub(crate) fn handle_own_peers(&mut self, peers: Vec<PeerId>) {
+        for peer in peers {
+            self.rooms.add_own(peer);
+            if self.presence.get(peer).is_some() {
+                self.presence.remove(peer);
+                self.lose_sight(peer);
             }
         }
     }

@@ -33,6 +33,8 @@ impl Engine {
         match message {
             Some(ServerMessage::Welcome(welcome)) => {
                 self.rooms.welcome(self.now, &welcome);
+                // Before the rooms, so that the other endpoints know who comes there.
+                self.out.push(Output::OwnPeer(Some(welcome.peer)));
                 self.update_rooms();
             }
             Some(ServerMessage::Joined { room, peers }) => self.handle_joined(room, &peers),
@@ -79,6 +81,7 @@ impl Engine {
 
     pub(crate) fn forget_rooms_if_lost(&mut self, was_online: bool) {
         if was_online && !self.signaling.is_online() {
+            self.out.push(Output::OwnPeer(None));
             self.rooms.clear();
             self.presence.clear();
             self.code_room_lost();
@@ -228,7 +231,7 @@ impl Engine {
     }
 
     /// A peer is in no room with us any more. An open connection may outlive that: it is asked for a sign of life.
-    fn lose_sight(&mut self, peer: PeerId) {
+    pub(crate) fn lose_sight(&mut self, peer: PeerId) {
         self.out.changed();
         let keys: Vec<_> = self
             .sessions

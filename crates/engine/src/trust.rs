@@ -109,6 +109,12 @@ impl Trust {
         true
     }
 
+    /// Takes these in place of those there are. What has come unasked still counts.
+    pub(crate) fn replace(&mut self, paired: Vec<PairedDevice>, out: &mut Outbox) {
+        self.paired = Self::of_kept(paired).paired;
+        self.keep(out);
+    }
+
     pub(crate) fn remove(&mut self, device: DeviceId, out: &mut Outbox) {
         if self.paired.remove(&device).is_some() {
             self.keep(out);

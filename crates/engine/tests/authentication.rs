@@ -185,6 +185,7 @@ impl Scene {
     fn welcome_with(visibility: Visibility, paired: Vec<PairedDevice>) -> Self {
         let mut scene = Self {
             engine: Engine::new(
+                EndpointKind::Browser,
                 Kept {
                     key: key(OWN),
                     paired,
@@ -201,7 +202,6 @@ impl Scene {
         let settings = Settings {
             name: card(OWN).name,
             kind: card(OWN).kind,
-            endpoint: EndpointKind::Browser,
             server: "ws://server".to_owned(),
             visibility,
             groups: Vec::new(),

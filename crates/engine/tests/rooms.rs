@@ -63,11 +63,10 @@ fn online_with(paired: Vec<PairedDevice>) -> (Engine, Vec<ClientMessage>) {
         key: DeviceKey::from_seed(&[1; 32]),
         paired,
     };
-    let mut engine = Engine::new(kept, [7; 32], Time(0), 0);
+    let mut engine = Engine::new(EndpointKind::Browser, kept, [7; 32], Time(0), 0);
     let settings = Settings {
         name: card(1).name,
         kind: card(1).kind,
-        endpoint: EndpointKind::Browser,
         server: "ws://server".to_owned(),
         visibility: Visibility::Everyone,
         groups: Vec::new(),

@@ -1,7 +1,7 @@
 //! The settings that a person can change, in `chrome.storage.local`: one key each, plain text.
 
 use serde::Deserialize;
-use tabferry_protocol::card::{DeviceKind, DeviceName, EndpointKind, InvalidDeviceName};
+use tabferry_protocol::card::{DeviceKind, DeviceName, InvalidDeviceName};
 use tabferry_protocol::host::{Settings, Visibility};
 use tabferry_protocol::limits;
 use tabferry_protocol::secret_code::GroupCode;
@@ -89,7 +89,6 @@ impl KeptSettings {
         Ok(Settings {
             name: kept_name.map_or_else(first_name, Ok)?,
             kind: DeviceKind::Computer,
-            endpoint: EndpointKind::Browser,
             server: self.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
             visibility: visibility_of(self.visibility.as_deref()),
             groups: groups_of(&self.groups.unwrap_or_default()),

@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
+use crate::card::{DeviceCard, DeviceKind, DeviceName};
 use crate::code::Code;
 use crate::id::{DeviceId, ItemId, SourceId, TransferId};
 use crate::limits::{TEXT_BYTES, TITLE_BYTES};
@@ -93,6 +93,15 @@ pub enum Command {
     /// Be seen by everyone nearby after all, where that is [`Visible::Crowded`]: until this device has another address, or
     /// its engine is started anew.
     ShowInCrowd,
+    /// Take what another endpoint of this device has received.
+    TakeItem {
+        /// From whom.
+        from: DeviceView,
+        /// What.
+        item: PlainItem,
+        /// Whether it is to be opened or copied at once.
+        unasked: bool,
+    },
 }
 
 /// What a person asks about paired devices. Apart from [`Command`], so that only the pages for it read and write it.
@@ -153,8 +162,6 @@ pub struct Settings {
     pub name: DeviceName,
     /// Of what kind it is.
     pub kind: DeviceKind,
-    /// Through what it is present here.
-    pub endpoint: EndpointKind,
     /// WebSocket URL of the signaling server.
     pub server: String,
     /// Who may find this device.

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod link;
 pub mod manifest;
 pub mod name;
+pub mod native;
 mod noise;
 pub mod pair;
 pub mod paired;

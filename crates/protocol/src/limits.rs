@@ -296,3 +296,10 @@ pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Send and receive buffers of one socket in the kernel, in bytes: else a client that does not read is noticed
 /// only after megabytes.
 pub const SOCKET_KERNEL_BUFFER_BYTES: u32 = 64 * 1024;
+
+/// Longest frame between the native host, its daemon and an extension in bytes. Chromium disconnects a host that says more at
+/// once (1 MiB, see "Native messaging" in Chrome's documentation for extensions).
+pub const NATIVE_FRAME_BYTES: usize = 1024 * 1024;
+
+/// Clients of one daemon at a time.
+pub const NATIVE_CLIENTS: usize = 16;

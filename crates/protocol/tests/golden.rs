@@ -141,6 +141,7 @@ variants!(Command:
     Self::Dismiss { .. } => "dismiss",
     Self::DismissItem { .. } => "dismiss-item",
     Self::ShowInCrowd => "show-in-crowd",
+    Self::TakeItem { .. } => "take-item",
 );
 variants!(TrustCommand:
     Self::Pair { .. } => "pair",
@@ -945,7 +946,6 @@ fn commands() {
                 Command::Configure(Settings {
                     name: device().name,
                     kind: device().kind,
-                    endpoint: EndpointKind::Browser,
                     server: "ws://127.0.0.1:7717/v1/signal".to_owned(),
                     visibility: Visibility::Everyone,
                     groups: vec![GroupCode::from_random([5; 5])],
@@ -998,6 +998,14 @@ fn commands() {
             ("dismiss", Command::Dismiss { transfer }),
             ("dismiss-item", Command::DismissItem { item: ItemId(2) }),
             ("show-in-crowd", Command::ShowInCrowd),
+            (
+                "take-item",
+                Command::TakeItem {
+                    from: device_view(),
+                    item: link().into(),
+                    unasked: true,
+                },
+            ),
         ],
     );
 }

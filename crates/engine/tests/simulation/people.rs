@@ -1,7 +1,7 @@
 //! People: what they ask of their engines, at random or as a test says, and how they answer.
 
 use tabferry_engine::Input;
-use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
+use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{Command, PlainItem, Settings, SourceFile};
 use tabferry_protocol::id::{DeviceId, ItemId, SourceId, TransferId};
@@ -26,7 +26,6 @@ impl World {
         let settings = Settings {
             name: card.name,
             kind: card.kind,
-            endpoint: EndpointKind::Browser,
             server: address.to_owned(),
             visibility: self.nodes[node].visibility,
             groups: self.nodes[node].groups.clone(),

@@ -10,6 +10,7 @@ use tabferry_engine::{
     Time,
 };
 use tabferry_protocol::card::DeviceName;
+use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
 use tabferry_protocol::host::{
     ConnectionView, SignalingProblem, Snapshot, SourceFile, Visibility, Visible,
@@ -504,7 +505,13 @@ impl World {
                 paired: self.nodes[node].paired.clone(),
             };
             let unix_seconds = UNIX_SECONDS + self.now / 1000;
-            self.nodes[node].engine = Some(Engine::new(kept, seed, Time(self.now), unix_seconds));
+            self.nodes[node].engine = Some(Engine::new(
+                EndpointKind::Browser,
+                kept,
+                seed,
+                Time(self.now),
+                unix_seconds,
+            ));
             self.configure(node);
         }
     }
@@ -675,6 +682,7 @@ impl World {
             Output::AbortFile { file } => self.abort_file(node, file),
             Output::Event(event) => self.hear(node, event),
             Output::KeepPaired(paired) => self.nodes[node].paired = paired,
+            Output::OwnPeer(_) => {}
         }
     }
 }

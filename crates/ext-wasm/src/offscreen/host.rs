@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Kept, Output, ReadKey, Time};
+use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, PlainItem, Snapshot};
 use tabferry_protocol::identity::DeviceKey;
@@ -122,7 +123,13 @@ impl Host {
                 })
             };
             Shared {
-                engine: RefCell::new(Engine::new(kept, seed, clock.now(), unix_seconds())),
+                engine: RefCell::new(Engine::new(
+                    EndpointKind::Browser,
+                    kept,
+                    seed,
+                    clock.now(),
+                    unix_seconds(),
+                )),
                 vault,
                 clock,
                 waiting: RefCell::default(),
@@ -369,6 +376,8 @@ impl Host {
             Output::CommitFile { file } => self.downloads().commit(self, file),
             Output::AbortFile { file } => self.downloads().abort(file),
             Output::Event(event) => background::tell(BackgroundMessage::Happened(event)),
+            // The only endpoint of its device.
+            Output::OwnPeer(_) => {}
             Output::KeepPaired(paired) => {
                 if let Some(vault) = &self.0.vault {
                     vault.keep_paired(&paired);

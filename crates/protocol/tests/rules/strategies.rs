@@ -412,6 +412,13 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         transfer_id().prop_map(|transfer| Command::Dismiss { transfer }),
         any::<u32>().prop_map(|item| Command::DismissItem { item: ItemId(item) }),
         Just(Command::ShowInCrowd),
+        (device_view(), item(), any::<bool>()).prop_map(|(from, item, unasked)| {
+            Command::TakeItem {
+                from,
+                item: item.into(),
+                unasked,
+            }
+        }),
     ]
 }
 
@@ -421,21 +428,15 @@ fn settings() -> impl Strategy<Value = Settings> {
         Just(Visibility::Paired),
         Just(Visibility::Nobody),
     ];
-    (
-        device(),
-        endpoint(),
-        text(99),
-        visibility,
-        vec(group(), 0..3),
-    )
-        .prop_map(|(device, endpoint, server, visibility, groups)| Settings {
+    (device(), text(99), visibility, vec(group(), 0..3)).prop_map(
+        |(device, server, visibility, groups)| Settings {
             name: device.name,
             kind: device.kind,
-            endpoint,
             server,
             visibility,
             groups,
-        })
+        },
+    )
 }
 
 fn group() -> impl Strategy<Value = GroupCode> {

@@ -1,0 +1,1 @@
+//! The native host: an endpoint of a device that is there without a browser. See `ARCHITECTURE.md`.
