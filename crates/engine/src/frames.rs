@@ -8,7 +8,7 @@ use tabferry_protocol::frame::{
 use tabferry_protocol::host::{DeviceView, Event, ItemView, PlainItem, TransferState};
 use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
-    KEPT_ITEMS, OPEN_TRANSFERS, PENDING_PROPOSALS, PROPOSAL_TIMEOUT_MS,
+    KEPT_ITEMS, OPEN_TRANSFERS, PENDING_PROPOSALS, PROPOSAL_TIMEOUT_MS, UNANSWERED_TEXT_BYTES,
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
 
@@ -220,7 +220,13 @@ impl Engine {
                 Err(Code::PeerMisbehaved)
             };
         };
-        let complete = collecting.add(page);
+        let mut complete = collecting.add(page);
+        if !matches!(complete, Ok(Some(Manifest::Items(_))))
+            && self.unanswered_bytes() > UNANSWERED_TEXT_BYTES
+        {
+            complete = Err(Code::Busy);
+        }
+        let connection = self.connection_mut(key).ok_or(Code::PeerMisbehaved)?;
         if !matches!(complete, Ok(None)) {
             connection.collecting.remove(&wire);
         }
@@ -231,6 +237,21 @@ impl Engine {
             Err(code) => self.refuse(key, wire, code),
         }
         Ok(())
+    }
+
+    /// Bytes of the texts of all proposals that nobody has answered.
+    fn unanswered_bytes(&self) -> usize {
+        let connections = self
+            .sessions
+            .values()
+            .filter_map(|it| it.connection.as_ref());
+        let collecting = connections.flat_map(|it| it.collecting.values());
+        let pending = self.transfers.values().filter_map(|it| match &it.body {
+            Some(Body::Receive(receiving)) if it.is_pending() => Some(receiving.text_bytes()),
+            _ => None,
+        });
+        let collected: usize = collecting.map(|(_, it)| it.text_bytes()).sum();
+        collected + pending.sum::<usize>()
     }
 
     fn refuse(&mut self, key: SessionKey, transfer: WireTransferId, code: Code) {
@@ -292,7 +313,7 @@ impl Engine {
         let Manifest::Files(files) = manifest else {
             return;
         };
-        let body = Body::Receive(Receiving::new(wire, files));
+        let body = Body::Receive(Receiving::new(id, wire, files));
         let mut transfer =
             Transfer::new(id, device, subject, TransferState::Proposed, body, self.now);
         transfer.session = Some(key);

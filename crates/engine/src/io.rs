@@ -7,8 +7,8 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, Event, SignalingProblem, StoredFile, TrustCommand};
-use tabferry_protocol::id::{PeerId, SourceId};
-use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::id::{PeerId, SourceId, TransferId};
+use tabferry_protocol::name::{ReceivedFolder, ReceivedName};
 use tabferry_protocol::paired::PairedDevice;
 use tabferry_protocol::signaling::IceServer;
 
@@ -274,6 +274,10 @@ pub enum Output {
     OpenFile {
         /// Names the file.
         file: FileKey,
+        /// Its transfer: files of one transfer that are in one folder stay together.
+        transfer: TransferId,
+        /// Where it is to be. A storage without folders leaves it out.
+        folder: ReceivedFolder,
         /// What it is to be called.
         name: ReceivedName,
         /// How long it will be.

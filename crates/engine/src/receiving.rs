@@ -4,13 +4,13 @@
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::{Digest, Hasher};
 use tabferry_protocol::frame::{Accept, BulkHeader, ControlFrame, Credit, EntryDone};
-use tabferry_protocol::id::WireTransferId;
+use tabferry_protocol::id::{TransferId, WireTransferId};
 use tabferry_protocol::limits::{
     CREDIT_INTERVAL_MS, CREDIT_STEP_BYTES, INLINE_ENTRIES, MANIFEST_TEXT_BYTES,
     RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS,
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
-use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::name::{ReceivedFolder, ReceivedName};
 
 use crate::io::{FileKey, Output, Time};
 use crate::outbox::Outbox;
@@ -35,6 +35,11 @@ impl Collecting {
         }
     }
 
+    /// Bytes of all texts that are here.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes a page. Returns the manifest when it is complete.
     pub(crate) fn add(&mut self, page: Vec<Entry>) -> Result<Option<Manifest>, Code> {
         let items = page.iter().any(|entry| matches!(entry, Entry::Item(_)));
@@ -56,7 +61,7 @@ impl Collecting {
 /// What an entry keeps in memory besides itself.
 fn text_bytes(entry: &Entry) -> usize {
     match entry {
-        Entry::File(file) => file.name.len() + file.media_type.as_ref().map_or(0, String::len),
+        Entry::File(file) => file.text_bytes(),
         Entry::Item(Item::Page { url, title } | Item::Link { url, title }) => {
             url.as_str().len() + title.len()
         }
@@ -68,10 +73,13 @@ fn text_bytes(entry: &Entry) -> usize {
 /// A transfer of files as its receiver keeps it.
 #[derive(Debug)]
 pub(crate) struct Receiving {
+    id: TransferId,
     transfer: WireTransferId,
     files: Vec<FileEntry>,
     /// How many of them may run something when they are opened.
     programs: u32,
+    /// Bytes of all texts in `files`.
+    text_bytes: usize,
     /// Whether a person said yes. Nothing is stored before.
     pub(crate) accepted: bool,
     /// 0 until bytes were asked for.
@@ -113,17 +121,21 @@ struct OpenFile {
 }
 
 impl Receiving {
-    pub(crate) fn new(transfer: WireTransferId, files: Vec<FileEntry>) -> Self {
-        let programs = files
-            .iter()
-            .filter(|file| ReceivedName::from_proposed(&file.name).is_program())
-            .count();
+    pub(crate) fn new(id: TransferId, transfer: WireTransferId, files: Vec<FileEntry>) -> Self {
+        let is_program = |file: &&FileEntry| {
+            ReceivedName::from_proposed(&file.name).is_program()
+                || ReceivedFolder::from_proposed(&file.folder).is_program()
+        };
+        let programs = files.iter().filter(is_program).count();
+        let text_bytes = files.iter().map(FileEntry::text_bytes).sum();
         let programs = u32::try_from(programs).unwrap_or(u32::MAX);
         let stored = vec![false; files.len()];
         Self {
+            id,
             transfer,
             files,
             programs,
+            text_bytes,
             accepted: false,
             epoch: 0,
             epoch_entry: 0,
@@ -148,6 +160,11 @@ impl Receiving {
         u32::try_from(self.files.len()).unwrap_or(u32::MAX)
     }
 
+    /// Bytes of all names and other texts.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text_bytes
+    }
+
     pub(crate) fn programs(&self) -> u32 {
         self.programs
     }
@@ -158,11 +175,7 @@ impl Receiving {
     }
 
     pub(crate) fn names(&self, most: usize) -> Vec<String> {
-        self.files
-            .iter()
-            .take(most)
-            .map(|file| ReceivedName::from_proposed(&file.name).to_string())
-            .collect()
+        self.files.iter().take(most).map(received_path).collect()
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -287,10 +300,12 @@ impl Receiving {
 
     fn open_file(&mut self, entry: u32, bytes: u64, out: &mut Outbox) {
         let key = FileKey(out.key());
-        let name = ReceivedName::from_proposed(&self.files[index(entry)].name);
+        let file = &self.files[index(entry)];
         out.push(Output::OpenFile {
             file: key,
-            name,
+            transfer: self.id,
+            folder: ReceivedFolder::from_proposed(&file.folder),
+            name: ReceivedName::from_proposed(&file.name),
             bytes,
         });
         self.open.insert(
@@ -434,6 +449,17 @@ impl Receiving {
     }
 }
 
+/// How a file will be called here, with its folders.
+fn received_path(file: &FileEntry) -> String {
+    let folder = ReceivedFolder::from_proposed(&file.folder);
+    let name = ReceivedName::from_proposed(&file.name);
+    let names = folder.names().iter().chain([&name]);
+    names
+        .map(ReceivedName::as_str)
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -459,6 +485,7 @@ mod tests {
     fn every_text_of_an_unfinished_manifest_counts() {
         let file = Entry::File(FileEntry {
             name: String::new(),
+            folder: String::new(),
             bytes: 1,
             media_type: Some("x".repeat(MANIFEST_TEXT_BYTES / 2)),
         });

@@ -292,6 +292,7 @@ impl Sending {
 fn entry(file: &SourceFile) -> FileEntry {
     FileEntry {
         name: file.name.clone(),
+        folder: file.folder.clone(),
         bytes: file.bytes,
         media_type: file.media_type.clone(),
     }

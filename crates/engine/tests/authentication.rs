@@ -992,6 +992,7 @@ fn another_key_under_a_paired_devices_name_is_trusted_with_nothing() {
             2,
             Entry::File(FileEntry {
                 name: "x.txt".to_owned(),
+                folder: String::new(),
                 bytes: 10,
                 media_type: None,
             }),

@@ -5,7 +5,8 @@ use tabferry_engine::{Engine, Input, Kept, Output, Time};
 use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{
-    CodeEnd, CodeStep, Command, Settings, SignalingProblem, TrustCommand, Visibility,
+    CodeEnd, CodeStep, Command, DeviceView, Event, PlainItem, Settings, SignalingProblem,
+    TrustCommand, Visibility,
 };
 use tabferry_protocol::id::{DeviceId, PairTag, PeerId};
 use tabferry_protocol::identity::DeviceKey;
@@ -173,10 +174,9 @@ fn what_the_server_says_of_rooms_that_nobody_asked_for_changes_nothing() {
     }
 }
 
-#[test]
-fn a_socket_that_the_server_has_not_missed_yet_is_not_taken_for_the_other_of_a_pair() {
+fn paired() -> PairedDevice {
     let half = PairHalf::from_bytes([1; 32]);
-    let (mut engine, asked) = online_with(vec![PairedDevice {
+    PairedDevice {
         key: DeviceKey::from_seed(&[2; 32]).public(),
         name: card(2).name,
         kind: card(2).kind,
@@ -184,15 +184,108 @@ fn a_socket_that_the_server_has_not_missed_yet_is_not_taken_for_the_other_of_a_p
         since: 0,
         last_seen: 0,
         auto_accept: AutoAccept::default(),
-    }]);
-    let pair = asked.iter().find_map(|message| match message {
+    }
+}
+
+fn pair_room(said: &[ClientMessage]) -> Option<Room> {
+    said.iter().find_map(|message| match message {
         ClientMessage::Join {
             room: room @ Room::Pair { .. },
             ..
         } => Some(*room),
         _ => None,
-    });
-    let room = pair.unwrap();
+    })
+}
+
+fn in_the_room_of_a_pair() -> (Engine, Room) {
+    let (engine, asked) = online_with(vec![paired()]);
+    (engine, pair_room(&asked).unwrap())
+}
+
+#[test]
+fn another_endpoint_of_this_device_is_not_taken_for_the_other_of_a_pair() {
+    // Whatever the engine hears first: that the peer is its own device's, or that it is in the room.
+    for known_before in [true, false] {
+        let (mut engine, room) = in_the_room_of_a_pair();
+        let own = Input::OwnPeers(vec![PeerId::from_bytes([7; 16])]);
+        let peers = vec![peer(7, None)];
+        let joined = ServerMessage::Joined { room, peers };
+        if known_before {
+            handle(&mut engine, own);
+            hear(&mut engine, &joined);
+        } else {
+            hear(&mut engine, &joined);
+            assert_eq!(shown(&engine), [paired().id()]);
+            handle(&mut engine, own);
+        }
+        assert_eq!(shown(&engine), []);
+        let peer = peer(2, None);
+        hear(&mut engine, &ServerMessage::PeerJoined { room, peer });
+        assert_eq!(shown(&engine), [paired().id()]);
+    }
+}
+
+#[test]
+fn other_endpoints_learn_who_this_one_is_before_it_enters_a_room() {
+    let (mut engine, _) = online();
+    handle(&mut engine, Input::SignalingClosed(SignalingProblem::Lost));
+    engine.handle(Time(60_000), Input::Tick);
+    handle(&mut engine, Input::SignalingOpened);
+    let outputs = hear(&mut engine, &welcome(9));
+    let told = Output::OwnPeer(Some(PeerId::from_bytes([9; 16])));
+    let told = outputs.iter().position(|output| *output == told);
+    let joined = outputs
+        .iter()
+        .position(|output| matches!(output, Output::SendSignaling(_)));
+    assert!(told.unwrap() < joined.unwrap());
+    let outputs = handle(&mut engine, Input::SignalingClosed(SignalingProblem::Lost));
+    assert!(outputs.contains(&Output::OwnPeer(None)));
+}
+
+#[test]
+fn what_another_endpoint_has_paired_is_paired_here() {
+    let (mut engine, asked) = online();
+    assert_eq!(pair_room(&asked), None);
+    let outputs = handle(&mut engine, Input::Paired(vec![paired()]));
+    let room = pair_room(&said(&outputs)).unwrap();
+    assert!(outputs.contains(&Output::KeepPaired(vec![paired()])));
+    assert_eq!(engine.trust().paired.len(), 1);
+    let outputs = handle(&mut engine, Input::Paired(Vec::new()));
+    assert!(said(&outputs).contains(&ClientMessage::Leave { room }));
+    assert_eq!(engine.trust().paired, []);
+}
+
+#[test]
+fn what_another_endpoint_has_received_is_shown_under_the_name_that_the_sender_has_here() {
+    let (mut engine, _) = online_with(vec![paired()]);
+    let from = DeviceView {
+        id: paired().id(),
+        name: DeviceName::from_typed("Its own word").unwrap(),
+        kind: DeviceKind::Phone,
+        paired: false,
+    };
+    let item = PlainItem::Text {
+        text: "x".to_owned(),
+    };
+    let outputs = handle(
+        &mut engine,
+        Input::Command(Command::TakeItem {
+            from,
+            item,
+            unasked: true,
+        }),
+    );
+    let [Output::Event(Event::ItemReceived { item, unasked })] = outputs.as_slice() else {
+        panic!("{outputs:?}")
+    };
+    assert!(unasked);
+    assert!(item.from.paired && item.from.name == paired().name);
+    assert_eq!(engine.snapshot(Time(0)).items, std::slice::from_ref(item));
+}
+
+#[test]
+fn a_socket_that_the_server_has_not_missed_yet_is_not_taken_for_the_other_of_a_pair() {
+    let (mut engine, room) = in_the_room_of_a_pair();
     handle(&mut engine, Input::SignalingClosed(SignalingProblem::Lost));
     engine.handle(Time(60_000), Input::Tick);
     handle(&mut engine, Input::SignalingOpened);

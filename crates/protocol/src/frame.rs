@@ -365,11 +365,8 @@ pub fn proposal(transfer: WireTransferId, manifest: Manifest) -> Vec<ControlFram
 
 impl Entries {
     fn checked(self) -> Result<Self, InvalidFrame> {
-        if self.entries.is_empty() || self.entries.len() > MANIFEST_ENTRIES {
-            return Err(InvalidFrame::Malformed(format!(
-                "{} further entries",
-                self.entries.len()
-            )));
+        if self.entries.is_empty() {
+            return Err(InvalidFrame::Malformed("no further entries".to_owned()));
         }
         Ok(self)
     }

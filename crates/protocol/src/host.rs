@@ -190,6 +190,9 @@ pub struct SourceFile {
     pub source: SourceId,
     /// What it is called.
     pub name: String,
+    /// The folder that it shall be in at the other end: names with `/` between two; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub folder: String,
     /// Exact size in bytes.
     pub bytes: u64,
     /// Media type, if known.

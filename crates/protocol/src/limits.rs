@@ -38,8 +38,8 @@ pub const CAPABILITIES: usize = 16;
 /// See [`CAPABILITIES`].
 pub const CAPABILITY_BYTES: usize = 32;
 
-/// Entries in one manifest.
-pub const MANIFEST_ENTRIES: usize = 10_000;
+/// Entries in one manifest: a large folder.
+pub const MANIFEST_ENTRIES: usize = 100_000;
 
 /// Inline items (pages, links, texts) in one manifest.
 pub const INLINE_ENTRIES: usize = 16;
@@ -48,8 +48,17 @@ pub const INLINE_ENTRIES: usize = 16;
 /// honest one may come from a system that counts differently.
 pub const PROPOSED_NAME_BYTES: usize = 1024;
 
+/// Longest folder of a proposed file in bytes.
+pub const FOLDER_BYTES: usize = 1024;
+
+/// Folders inside each other.
+pub const FOLDER_DEPTH: usize = 32;
+
 /// Bytes of all names and other texts of one manifest: what a receiver keeps in memory before anyone said yes.
-pub const MANIFEST_TEXT_BYTES: usize = 1024 * 1024;
+pub const MANIFEST_TEXT_BYTES: usize = 8 * 1024 * 1024;
+
+/// The same of all proposals that nobody has answered yet, of whomever. One more is refused as busy.
+pub const UNANSWERED_TEXT_BYTES: usize = 2 * MANIFEST_TEXT_BYTES;
 
 /// Longest media type in bytes.
 pub const MEDIA_TYPE_BYTES: usize = 127;

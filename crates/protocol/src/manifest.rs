@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::code::Code;
 use crate::limits::{
-    INLINE_ENTRIES, MANIFEST_ENTRIES, MANIFEST_TEXT_BYTES, MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES,
-    TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES,
+    FOLDER_BYTES, FOLDER_DEPTH, INLINE_ENTRIES, MANIFEST_ENTRIES, MANIFEST_TEXT_BYTES,
+    MEDIA_TYPE_BYTES, PROPOSED_NAME_BYTES, TEXT_BYTES, TITLE_BYTES, TRANSFER_BYTES,
 };
 use crate::link::WebUrl;
 use crate::tagged;
@@ -67,6 +67,10 @@ impl From<ReadEntry> for Entry {
 pub struct FileEntry {
     /// The name as proposed: hostile until it has become a [`ReceivedName`](crate::name::ReceivedName).
     pub name: String,
+    /// The folder that it is to be in, below the one for received files, as proposed: names with `/` between two. Hostile
+    /// until it has become a [`ReceivedFolder`](crate::name::ReceivedFolder).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub folder: String,
     /// Exact size in bytes.
     pub bytes: u64,
     /// Media type, if the sender knows one. A hint for the icon only.
@@ -110,9 +114,17 @@ impl Item {
 }
 
 impl FileEntry {
+    /// Bytes of its texts.
+    pub fn text_bytes(&self) -> usize {
+        let media_type = self.media_type.as_ref().map_or(0, String::len);
+        self.name.len() + self.folder.len() + media_type
+    }
+
     fn check(&self) -> Result<(), Code> {
         let media_type = self.media_type.as_ref().map_or(0, String::len);
         let fits = self.name.len() <= PROPOSED_NAME_BYTES
+            && self.folder.len() <= FOLDER_BYTES
+            && self.folder.split('/').count() <= FOLDER_DEPTH
             && self.bytes <= TRANSFER_BYTES
             && media_type <= MEDIA_TYPE_BYTES;
         if fits { Ok(()) } else { Err(Code::TooLarge) }
@@ -150,7 +162,7 @@ impl Manifest {
     /// A manifest of files.
     pub fn of_files(files: Vec<FileEntry>) -> Result<Self, Code> {
         files.iter().try_for_each(FileEntry::check)?;
-        let names: usize = files.iter().map(|file| file.name.len()).sum();
+        let names: usize = files.iter().map(FileEntry::text_bytes).sum();
         let bytes = files
             .iter()
             .try_fold(0u64, |sum, file| sum.checked_add(file.bytes))

@@ -3,13 +3,18 @@
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use crate::limits::{RECEIVED_EXTENSION_BYTES, RECEIVED_NAME_BYTES};
+use crate::limits::{FOLDER_DEPTH, RECEIVED_EXTENSION_BYTES, RECEIVED_NAME_BYTES};
 
 /// A file name that is safe to create on Windows, macOS and Linux: one path component in NFC, no control, bidi,
 /// invisible or reserved characters, no reserved device name, not hidden, no kind of file that a shell interprets on
 /// sight, at most [`RECEIVED_NAME_BYTES`] bytes of UTF-8 and as many UTF-16 units. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReceivedName(String);
+
+/// Where a received file is to be, below the folder for received files: safe names, from the outermost folder to the innermost;
+/// none for that folder itself. At most [`FOLDER_DEPTH`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReceivedFolder(Vec<ReceivedName>);
 
 /// What a file is called when nothing usable is left of its name.
 const PLACEHOLDER: &str = "file";
@@ -165,6 +170,27 @@ impl ReceivedName {
     /// Everything before the extension, and the extension with its dot (empty if there is none).
     pub fn split_extension(&self) -> (&str, &str) {
         split_extension(&self.0)
+    }
+}
+
+impl ReceivedFolder {
+    /// The safe folder nearest to a proposed one. Total: what lies too deep comes into the innermost one allowed.
+    pub fn from_proposed(proposed: &str) -> Self {
+        let names = proposed.split(['/', '\\']);
+        // What says "here" or nothing is no folder of its own. What says "above" becomes an ordinary name.
+        let names = names.filter(|name| !matches!(*name, "" | "."));
+        let safe = names.map(ReceivedName::from_proposed);
+        Self(safe.take(FOLDER_DEPTH).collect())
+    }
+
+    /// The names, from the outermost folder to the innermost.
+    pub fn names(&self) -> &[ReceivedName] {
+        &self.0
+    }
+
+    /// Whether one of the folders may run something when it is opened: on macOS a program is a folder.
+    pub fn is_program(&self) -> bool {
+        self.0.iter().any(ReceivedName::is_program)
     }
 }
 

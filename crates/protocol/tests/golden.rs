@@ -438,11 +438,13 @@ fn files() -> Vec<FileEntry> {
     vec![
         FileEntry {
             name: "报告 🚢.pdf".to_owned(),
+            folder: "2026/Q3".to_owned(),
             bytes: 3 * 1024 * 1024 * 1024,
             media_type: Some("application/pdf".to_owned()),
         },
         FileEntry {
             name: "../../x".to_owned(),
+            folder: String::new(),
             bytes: 0,
             media_type: None,
         },
@@ -925,6 +927,7 @@ fn source_file(media_type: Option<&str>) -> SourceFile {
     SourceFile {
         source: SourceId(5),
         name: "报告 🚢.pdf".to_owned(),
+        folder: media_type.map(|_| "2026/Q3").unwrap_or_default().to_owned(),
         bytes: 3 * 1024 * 1024 * 1024,
         media_type: media_type.map(str::to_owned),
     }

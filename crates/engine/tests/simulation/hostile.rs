@@ -211,8 +211,12 @@ impl World {
                     TRANSFER_BYTES + 1,
                     u64::MAX,
                 ]);
+                let folder = self
+                    .random
+                    .pick(&["", "", "..", "../..", "/etc", "a//b", "C:\\x"]);
                 Entry::File(FileEntry {
                     name,
+                    folder: folder.to_owned(),
                     bytes,
                     media_type: None,
                 })

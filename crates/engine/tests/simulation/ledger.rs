@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tabferry_protocol::host::TransferState;
 use tabferry_protocol::id::{ConnectionId, DeviceId, SourceId, TransferId};
-use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::name::{ReceivedFolder, ReceivedName};
 
 /// Styles of names: one that is as harmless as it looks, and one that looks so and is a program.
 pub(crate) const PLAIN: u64 = 6;
@@ -53,6 +53,7 @@ pub(crate) struct Sending {
 pub(crate) struct SentFile {
     pub sending: usize,
     pub name: String,
+    pub folder: String,
     pub bytes: u64,
     /// The read after so many bytes fails.
     pub fails_at: Option<u64>,
@@ -132,6 +133,16 @@ impl Ledger {
             5 => format!(".f{file}.lnk"),
             _ => format!("f{file}.bin"),
         };
+        // A folder of its own, by which a list shows it when it is alone.
+        let folder = match style {
+            0 => format!("d{file}/../../etc"),
+            6 => format!("d{file}/b"),
+            7 => format!("d{file}\\..\\x"),
+            _ => String::new(),
+        };
+        if let Some(top) = ReceivedFolder::from_proposed(&folder).names().first() {
+            self.by_name.insert(top.as_str().to_owned(), file);
+        }
         let received = ReceivedName::from_proposed(&name);
         let known = self.by_name.insert(received.as_str().to_owned(), file);
         assert!(
@@ -144,6 +155,7 @@ impl Ledger {
         self.files.push(SentFile {
             sending,
             name,
+            folder,
             bytes,
             fails_at: None,
             stored: 0,
@@ -152,7 +164,9 @@ impl Ledger {
     }
 
     pub(crate) fn file_named(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        // Without the folders that it is shown with.
+        let last = name.rsplit('/').next()?;
+        self.by_name.get(last).copied()
     }
 
     /// The sender of the file with this source.

@@ -7,7 +7,7 @@ use tabferry_protocol::host::{Command, PlainItem, Settings, SourceFile};
 use tabferry_protocol::id::{DeviceId, ItemId, SourceId, TransferId};
 use tabferry_protocol::limits::CHUNK_BYTES;
 
-use crate::ledger::{Life, ProposalState};
+use crate::ledger::{Life, ProposalState, SentFile};
 use crate::plan::Answering;
 use crate::server::SERVERS;
 use crate::world::{Happening, World};
@@ -95,10 +95,11 @@ impl World {
         if !self.quiet && bytes > 0 && self.random.percent(self.plan.faults.sources) {
             self.ledger.files[file].fails_at = Some(self.random.below(bytes));
         }
-        let name = self.ledger.files[file].name.clone();
+        let SentFile { name, folder, .. } = &self.ledger.files[file];
         SourceFile {
             source,
-            name,
+            name: name.clone(),
+            folder: folder.clone(),
             bytes,
             media_type: None,
         }

@@ -12,10 +12,10 @@ use tabferry_protocol::host::{
 };
 use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
-    CHUNK_BYTES, CONNECT_TIMEOUT_MS, CONTROL_FRAME_BYTES, IDLE_TIMEOUT_MS, ITEMS_PER_MINUTE,
-    KEPT_ITEMS, KEPT_TRANSFERS, LEFT_PEER_TIMEOUT_MS, MANIFEST_ENTRIES, PENDING_PROPOSALS,
-    PROPOSAL_RETRIES, PROPOSAL_TIMEOUT_MS, RECEIVE_WINDOW_BYTES, STALL_TIMEOUT_MS,
-    STORAGE_RESTARTS, TRANSFER_BYTES,
+    CHUNK_BYTES, CONNECT_TIMEOUT_MS, CONTROL_FRAME_BYTES, FOLDER_BYTES, IDLE_TIMEOUT_MS,
+    ITEMS_PER_MINUTE, KEPT_ITEMS, KEPT_TRANSFERS, LEFT_PEER_TIMEOUT_MS, MANIFEST_ENTRIES,
+    MANIFEST_TEXT_BYTES, PENDING_PROPOSALS, PROPOSAL_RETRIES, PROPOSAL_TIMEOUT_MS,
+    PROPOSED_NAME_BYTES, RECEIVE_WINDOW_BYTES, STALL_TIMEOUT_MS, STORAGE_RESTARTS, TRANSFER_BYTES,
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::signaling::{ServerMessage, SignalingCode};
@@ -737,6 +737,7 @@ fn a_peer_that_breaks_the_rules_ends_its_session_with_a_code() {
     let file = |bytes| {
         Entry::File(FileEntry {
             name: "x".to_owned(),
+            folder: String::new(),
             bytes,
             media_type: None,
         })
@@ -944,6 +945,7 @@ fn no_more_bytes_are_written_than_were_proposed() {
         ControlFrame::Propose(mut propose) => {
             let entry = Entry::File(FileEntry {
                 name: "x".to_owned(),
+                folder: String::new(),
                 bytes: 70_000,
                 media_type: None,
             });
@@ -1046,6 +1048,7 @@ fn a_flood_from_one_device_harms_no_other_session() {
     let entry = |name: String, bytes| {
         Entry::File(FileEntry {
             name,
+            folder: String::new(),
             bytes,
             media_type: None,
         })
@@ -1083,6 +1086,56 @@ fn a_flood_from_one_device_harms_no_other_session() {
     assert_eq!(world.ended(1, received), Some(TransferState::Done));
     let sent = world.ledger.sendings[first].sent.unwrap();
     world.cancel(2, sent);
+    world.settle();
+}
+
+#[test]
+fn proposals_that_nobody_answers_do_not_fill_the_memory() {
+    let mut world = world(Plan {
+        hostile: Some(1),
+        ..Plan::scripted(2)
+    });
+    world.quiet = true;
+    world.send_files(1, 0, &[10]);
+    world.run_while("no proposal", 10_000, |world| {
+        world.nodes[0].snapshot.incoming.is_empty()
+    });
+    // Each has nearly as much text as a manifest may have, so that two fit.
+    let entry = Entry::File(FileEntry {
+        name: "x".repeat(PROPOSED_NAME_BYTES),
+        folder: "x".repeat(FOLDER_BYTES),
+        bytes: 1,
+        media_type: None,
+    });
+    let count = MANIFEST_TEXT_BYTES / (PROPOSED_NAME_BYTES + FOLDER_BYTES);
+    let page = 64;
+    let count = count / page * page - page;
+    let waiting = |world: &World| {
+        let incoming = world.nodes[0].snapshot.incoming.iter();
+        incoming.filter(|proposal| proposal.files > 1).count()
+    };
+    for number in 1..=3 {
+        let transfer = WireTransferId(100 + number);
+        let entries = vec![entry.clone(); page];
+        let propose = ControlFrame::Propose(Propose {
+            transfer,
+            count: u32::try_from(count).unwrap(),
+            entries: entries.clone(),
+        });
+        let rest = ControlFrame::Entries(Entries { transfer, entries });
+        let rest = std::iter::repeat_n(rest, count / page - 1);
+        world.inject_control(1, std::iter::once(propose).chain(rest));
+        if number < 3 {
+            world.run_while("no proposal", 20_000, |world| {
+                waiting(world) < number as usize
+            });
+        }
+    }
+    // The third is refused, which ends the session: the engine that is said to have made it knows of none.
+    world.run_while("a session", 20_000, |world| {
+        assert!(waiting(world) <= 2);
+        !world.nodes[1].connections.is_empty()
+    });
     world.settle();
 }
 

@@ -8,7 +8,7 @@ use tabferry_protocol::id::SourceId;
 use tabferry_protocol::limits::{
     CHUNK_BYTES, READ_BYTES, READS_AHEAD, RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS,
 };
-use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::name::{ReceivedFolder, ReceivedName};
 
 use crate::content;
 use crate::ledger::{Life, ProposalState};
@@ -180,6 +180,20 @@ impl World {
             self.nodes[node]
                 .reads
                 .retain(|pending| pending.source != source);
+        }
+    }
+
+    pub(crate) fn check_folder(&self, folder: &ReceivedFolder, name: &ReceivedName) {
+        for part in folder.names() {
+            assert_eq!(
+                ReceivedName::from_proposed(part.as_str()),
+                *part,
+                "a folder that is not safe"
+            );
+        }
+        if let Some(file) = self.ledger.file_named(name.as_str()) {
+            let proposed = &self.ledger.files[file].folder;
+            assert_eq!(*folder, ReceivedFolder::from_proposed(proposed));
         }
     }
 

@@ -676,7 +676,16 @@ impl World {
                 bytes,
             } => self.read(node, read, source, offset, bytes),
             Output::ReleaseSource { source } => self.release_source(node, source),
-            Output::OpenFile { file, name, bytes } => self.open_file(node, file, &name, bytes),
+            Output::OpenFile {
+                file,
+                folder,
+                name,
+                bytes,
+                ..
+            } => {
+                self.check_folder(&folder, &name);
+                self.open_file(node, file, &name, bytes);
+            }
             Output::Write { file } => self.write(node, file, data),
             Output::CommitFile { file } => self.commit_file(node, file),
             Output::AbortFile { file } => self.abort_file(node, file),

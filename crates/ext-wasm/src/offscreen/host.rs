@@ -370,7 +370,10 @@ impl Host {
                 self.sources().read(self, read, source, offset, bytes);
             }
             Output::ReleaseSource { source } => self.sources().release(source),
-            Output::OpenFile { file, name, bytes } => {
+            // The browser's downloads have no folders for one to choose.
+            Output::OpenFile {
+                file, name, bytes, ..
+            } => {
                 self.downloads().open(self, file, &name, bytes);
             }
             Output::CommitFile { file } => self.downloads().commit(self, file),

@@ -130,6 +130,7 @@ impl Sources {
         let file = SourceFile {
             source,
             name,
+            folder: String::new(),
             bytes: size(&blob),
             media_type: Some(blob.type_()).filter(|media_type| !media_type.is_empty()),
         };

@@ -34,6 +34,7 @@ fn control(kind: u8, body: &Value) -> Result<ControlFrame, InvalidFrame> {
 fn file(name_bytes: usize, bytes: u64) -> FileEntry {
     FileEntry {
         name: "n".repeat(name_bytes),
+        folder: String::new(),
         bytes,
         media_type: None,
     }
@@ -284,16 +285,15 @@ fn entries_of_a_proposal() {
 
 #[test]
 fn entries_of_one_frame() {
-    // Only entries of an unknown kind are short enough to reach this limit before the frame's.
+    // The frame's own limit is reached long before that of a manifest.
     let entries = |count: usize| {
         let entries = vec![json!({ "kind": "later" }); count];
         control(4, &json!({ "transfer": 1, "entries": entries }))
     };
-    assert!(entries(1).is_ok() && entries(MANIFEST_ENTRIES).is_ok());
-    let Err(InvalidFrame::Malformed(_)) = entries(MANIFEST_ENTRIES + 1) else {
-        panic!("one entry too many is refused for being one too many");
+    assert!(entries(1).is_ok() && entries(0).is_err());
+    let Err(InvalidFrame::TooLong { .. }) = entries(MANIFEST_ENTRIES) else {
+        panic!("more than a frame can hold");
     };
-    assert!(entries(0).is_err());
 }
 
 #[test]
@@ -326,6 +326,20 @@ fn a_manifest_is_of_one_sort() {
     );
     assert!(Manifest::new(vec![file(), file()]).is_ok());
     assert!(Manifest::new(vec![item(), item()]).is_ok());
+}
+
+#[test]
+fn proposed_folders() {
+    let one = |folder: String| {
+        let file = FileEntry {
+            folder,
+            ..file(1, 1)
+        };
+        Manifest::of_files(vec![file]).is_ok()
+    };
+    assert!(one("f".repeat(FOLDER_BYTES)) && !one("f".repeat(FOLDER_BYTES + 1)));
+    let deep = |depth| one(vec!["f"; depth].join("/"));
+    assert!(deep(FOLDER_DEPTH) && !deep(FOLDER_DEPTH + 1));
 }
 
 #[test]
@@ -459,6 +473,7 @@ fn the_longest_entries_fit_into_a_frame() {
         }),
         Entry::File(FileEntry {
             name: "\u{1}".repeat(PROPOSED_NAME_BYTES),
+            folder: "\u{1}".repeat(FOLDER_BYTES),
             bytes: TRANSFER_BYTES,
             media_type: Some("\u{1}".repeat(MEDIA_TYPE_BYTES)),
         }),
@@ -504,8 +519,9 @@ fn paged(manifest: &Manifest) -> Vec<Entry> {
 fn the_largest_manifests_travel_in_pages() {
     let hostile = FileEntry {
         name: "\u{1}".repeat(MANIFEST_TEXT_BYTES / MANIFEST_ENTRIES),
-        bytes: TRANSFER_BYTES / 20_000,
-        media_type: Some("\u{1}".repeat(MEDIA_TYPE_BYTES)),
+        folder: String::new(),
+        bytes: TRANSFER_BYTES / 200_000,
+        media_type: None,
     };
     let text = Item::Text {
         text: "\u{1}".repeat(TEXT_BYTES),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tabferry_protocol::limits::RECEIVED_NAME_BYTES;
-use tabferry_protocol::name::{ReceivedName, is_invisible};
+use tabferry_protocol::limits::{FOLDER_DEPTH, RECEIVED_NAME_BYTES};
+use tabferry_protocol::name::{ReceivedFolder, ReceivedName, is_invisible};
 use unicode_normalization::is_nfc;
 
 /// One row of the table: `proposed => expected`, both with escapes.
@@ -267,6 +267,34 @@ fn near_the_limit() -> impl Strategy<Value = String> {
         })
 }
 
+#[test]
+fn a_folder_stays_below_the_one_for_received_files() {
+    let names = |proposed: &str| {
+        let folder = ReceivedFolder::from_proposed(proposed);
+        let names = folder.names().iter().map(ReceivedName::to_string);
+        names.collect::<Vec<_>>()
+    };
+    for (proposed, safe) in [
+        ("", &[] as &[&str]),
+        ("/", &[]),
+        ("./.", &[]),
+        ("photos/2026", &["photos", "2026"]),
+        ("/etc//cron.d/", &["etc", "cron.d"]),
+        ("..", &["file"]),
+        ("a/../../b", &["a", "file", "file", "b"]),
+        ("C:\\Windows", &["C_", "Windows"]),
+        ("\\\\server\\share", &["server", "share"]),
+        ("a/.ssh", &["a", "_.ssh"]),
+        ("aux/con.x", &["_aux", "_con.x"]),
+        ("a\u{202E}b/\u{0}", &["ab", "file"]),
+    ] {
+        assert_eq!(names(proposed), safe, "{proposed:?}");
+    }
+    assert_eq!(names(&"a/".repeat(FOLDER_DEPTH + 1)).len(), FOLDER_DEPTH);
+    assert!(ReceivedFolder::from_proposed("x.app/Contents").is_program());
+    assert!(!ReceivedFolder::from_proposed("x/Contents").is_program());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5_000))]
 
@@ -287,6 +315,17 @@ proptest! {
         prop_assume!(!["desktop.ini", "thumbs.db", "autorun.inf"].contains(&proposed.to_lowercase().as_str()));
         let name = ReceivedName::from_proposed(&proposed);
         prop_assert_eq!(name.as_str(), proposed);
+    }
+
+    #[test]
+    fn folders_become_safe_names(proposed in vec(pieces(), 0..40)) {
+        let folder = ReceivedFolder::from_proposed(&proposed.join("/"));
+        prop_assert!(folder.names().len() <= FOLDER_DEPTH);
+        for name in folder.names() {
+            check(name);
+        }
+        let again: Vec<_> = folder.names().iter().map(ReceivedName::as_str).collect();
+        prop_assert_eq!(ReceivedFolder::from_proposed(&again.join("/")), folder);
     }
 
     #[test]

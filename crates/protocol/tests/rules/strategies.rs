@@ -123,11 +123,17 @@ pub(crate) fn item() -> impl Strategy<Value = Item> {
     ]
 }
 
+fn folder() -> impl Strategy<Value = String> {
+    vec(text(20), 0..4).prop_map(|names| names.join("/"))
+}
+
 fn file() -> impl Strategy<Value = FileEntry> {
     let media_type = option::of(text(MEDIA_TYPE_BYTES));
-    (text(PROPOSED_NAME_BYTES), any::<u64>(), media_type).prop_map(|(name, bytes, media_type)| {
+    let name = text(PROPOSED_NAME_BYTES);
+    (name, folder(), any::<u64>(), media_type).prop_map(|(name, folder, bytes, media_type)| {
         FileEntry {
             name,
+            folder,
             bytes,
             media_type,
         }
@@ -373,10 +379,12 @@ fn transfer_id() -> impl Strategy<Value = TransferId> {
 }
 
 fn source_file() -> impl Strategy<Value = SourceFile> {
-    (any::<u32>(), text(99), any::<u64>(), option::of(text(20))).prop_map(
-        |(source, name, bytes, media_type)| SourceFile {
+    let media_type = option::of(text(20));
+    (any::<u32>(), text(99), folder(), any::<u64>(), media_type).prop_map(
+        |(source, name, folder, bytes, media_type)| SourceFile {
             source: SourceId(source),
             name,
+            folder,
             bytes,
             media_type,
         },

@@ -250,6 +250,7 @@ fn an_entry_of_an_unknown_kind_spoils_its_proposal_only() {
         {\"kind\":\"later\",\"name\":5},{\"kind\":\"file\",\"name\":\"a\",\"bytes\":1}]}";
     let file = FileEntry {
         name: "a".to_owned(),
+        folder: String::new(),
         bytes: 1,
         media_type: None,
     };
