@@ -6,9 +6,9 @@ use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{
     CodeEnd, CodeStep, Command, DeviceView, Event, PlainItem, Settings, SignalingProblem,
-    TrustCommand, Visibility,
+    SourceFile, TrustCommand, Visibility,
 };
-use tabferry_protocol::id::{DeviceId, PairTag, PeerId};
+use tabferry_protocol::id::{DeviceId, PairTag, PeerId, SourceId};
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::pair::{PairHalf, PairSecret};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
@@ -298,4 +298,66 @@ fn a_socket_that_the_server_has_not_missed_yet_is_not_taken_for_the_other_of_a_p
     hear(&mut engine, &ServerMessage::PeerJoined { room, peer });
     let paired = DeviceId::of(&DeviceKey::from_seed(&[2; 32]).public());
     assert_eq!(shown(&engine), [paired]);
+}
+
+/// Whom the engine connects to when it is asked for this.
+fn connects_to(engine: &mut Engine, command: Command) -> PeerId {
+    let outputs = handle(engine, Input::Command(command));
+    let connection = outputs.iter().find_map(|output| match output {
+        Output::MakeOffer { connection, .. } => Some(*connection),
+        _ => None,
+    });
+    let connection = connection.unwrap();
+    let fingerprint = vec!["AB"; 32].join(":");
+    let sdp = format!("v=0\r\na=fingerprint:sha-256 {fingerprint}\r\n");
+    let outputs = handle(engine, Input::LocalDescription { connection, sdp });
+    let to = said(&outputs)
+        .into_iter()
+        .find_map(|message| match message {
+            ClientMessage::Signal { to, .. } => Some(to),
+            _ => None,
+        });
+    to.unwrap()
+}
+
+#[test]
+fn files_go_to_a_devices_native_endpoint_and_items_to_its_browser_and_either_stands_in_for_the_other()
+ {
+    let browser = peer(2, Some(card(5)));
+    let native = Peer {
+        endpoint: EndpointKind::Native,
+        ..peer(3, Some(card(5)))
+    };
+    let to = card(5).id;
+    let files = Command::SendFiles {
+        to,
+        files: vec![SourceFile {
+            source: SourceId(1),
+            name: "x".to_owned(),
+            folder: String::new(),
+            bytes: 1,
+            media_type: None,
+        }],
+    };
+    let item = Command::SendItem {
+        to,
+        item: PlainItem::Text {
+            text: "x".to_owned(),
+        },
+    };
+    for (there, for_files, for_item) in [
+        (vec![&browser, &native], native.id, browser.id),
+        (vec![&native, &browser], native.id, browser.id),
+        (vec![&native], native.id, native.id),
+        (vec![&browser], browser.id, browser.id),
+    ] {
+        for (command, expected) in [(&files, for_files), (&item, for_item)] {
+            let (mut engine, _) = online();
+            let peers = there.iter().map(|peer| (*peer).clone()).collect();
+            let room = Room::Nearby;
+            hear(&mut engine, &ServerMessage::Joined { room, peers });
+            assert_eq!(shown(&engine), [to], "one device, however it is present");
+            assert_eq!(connects_to(&mut engine, command.clone()), expected);
+        }
+    }
 }
