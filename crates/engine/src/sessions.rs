@@ -242,7 +242,24 @@ impl Engine {
         for key in keys {
             self.probe(key);
             self.follow_newest(key);
+            self.turn_to_other_endpoint(key);
             self.attempt_again(key);
+        }
+    }
+
+    /// Takes what waits for a peer that has left to another endpoint of its device, if there is one.
+    fn turn_to_other_endpoint(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get(&key) else {
+            return;
+        };
+        let device = session.device.as_ref().map(|device| device.id);
+        let elsewhere = device.and_then(|device| self.presence.peer_of(device, false));
+        if session.is_open() || self.presence.get(session.peer).is_some() || elsewhere.is_none() {
+            return;
+        }
+        let waiting: Vec<_> = self.waiting(key).map(|(_, id)| id).collect();
+        for id in waiting {
+            self.find_session(id);
         }
     }
 

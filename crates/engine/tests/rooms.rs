@@ -303,6 +303,11 @@ fn a_socket_that_the_server_has_not_missed_yet_is_not_taken_for_the_other_of_a_p
 /// Whom the engine connects to when it is asked for this.
 fn connects_to(engine: &mut Engine, command: Command) -> PeerId {
     let outputs = handle(engine, Input::Command(command));
+    offers_to(engine, &outputs)
+}
+
+/// To whom an offer goes that the engine has asked for.
+fn offers_to(engine: &mut Engine, outputs: &[Output]) -> PeerId {
     let connection = outputs.iter().find_map(|output| match output {
         Output::MakeOffer { connection, .. } => Some(*connection),
         _ => None,
@@ -360,4 +365,27 @@ fn files_go_to_a_devices_native_endpoint_and_items_to_its_browser_and_either_sta
             assert_eq!(connects_to(&mut engine, command.clone()), expected);
         }
     }
+}
+
+#[test]
+fn what_waits_for_an_endpoint_that_leaves_goes_to_the_devices_other_one() {
+    let (mut engine, _) = online();
+    let room = Room::Nearby;
+    let browser = peer(2, Some(card(5)));
+    let native = Peer {
+        endpoint: EndpointKind::Native,
+        ..peer(3, Some(card(5)))
+    };
+    let peers = vec![browser.clone(), native.clone()];
+    hear(&mut engine, &ServerMessage::Joined { room, peers });
+    let item = Command::SendItem {
+        to: card(5).id,
+        item: PlainItem::Text {
+            text: "x".to_owned(),
+        },
+    };
+    assert_eq!(connects_to(&mut engine, item), browser.id);
+    let peer = browser.id;
+    let outputs = hear(&mut engine, &ServerMessage::PeerLeft { room, peer });
+    assert_eq!(offers_to(&mut engine, &outputs), native.id);
 }
