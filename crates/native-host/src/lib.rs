@@ -1,1 +1,19 @@
-//! The native host: an endpoint of a device that is there without a browser. See `ARCHITECTURE.md`.
+//! The program `tabferry`: what a browser starts to reach the daemon, the daemon itself, and commands in a terminal.
+
+pub mod bridge;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod connection;
+pub mod daemon;
+pub mod disk;
+mod files;
+pub mod frames;
+pub mod inbox;
+pub mod launch;
+pub mod local_socket;
+pub mod logging;
+mod machine;
+pub mod places;
+mod signaling_address;
+pub mod source;

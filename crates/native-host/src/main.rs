@@ -1,13 +1,47 @@
-//! Program `tabferry`: the optional native messaging host. It knows its own version so far; it must not
-//! pretend to do anything that it does not do yet.
+//! Program `tabferry`: what it is depends on who starts it. A browser gets the bridge, a person a command. The daemon is a
+//! command that the other two start.
 
-use clap::Parser;
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
 
-/// Receives files from the Tabferry extension straight to disk.
-#[derive(Debug, Parser)]
-#[command(name = "tabferry", version, arg_required_else_help = true)]
-struct Arguments {}
+use tabferry_host::places::Places;
+use tabferry_host::{bridge, cli, daemon, logging};
 
-fn main() {
-    Arguments::parse();
+/// What still runs at the end gets this long.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let places = match Places::of_environment() {
+        Ok(places) => places,
+        Err(error) => return cli::complain(&error),
+    };
+    if let Some(origin) = bridge::origin_of(&arguments) {
+        // A browser has nobody to show an error of this to, and what is not logged still works.
+        let _ = logging::start(&places, "bridge");
+        let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
+        return block_on(bridge::run(&places, origin, stdin, stdout));
+    }
+    match cli::parse() {
+        cli::Mode::Daemon { background } => {
+            if let Err(error) = logging::start(&places, "daemon") {
+                return cli::complain(&error);
+            }
+            block_on(daemon::run(places, background))
+        }
+        cli::Mode::Command(command) => block_on(cli::run(&places, command)),
+    }
+}
+
+fn block_on(mode: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::complain(&error),
+    };
+    let code = runtime.block_on(mode);
+    // A thread that still waits for stdin would be waited for without this.
+    runtime.shutdown_timeout(END_TIMEOUT);
+    code
 }

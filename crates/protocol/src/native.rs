@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::card::DeviceCard;
 use crate::hex;
-use crate::host::{Command, Event, ItemView, PlainItem, Settings, Snapshot, Trust, TrustCommand};
+use crate::host::{
+    Command, ConnectionView, DeviceView, Event, ItemView, PlainItem, Settings, Snapshot, Trust, TrustCommand,
+};
 use crate::id::{DeviceId, ItemId, PeerId, TransferId};
 use crate::identity::{DeviceKey, KEY_BYTES};
 use crate::paired::PairedDevice;
@@ -46,9 +48,15 @@ pub enum ToDaemon {
         /// The client's own version, to be shown.
         program: String,
     },
-    /// Be an endpoint of this device. Refused with [`DaemonCode::OtherDevice`] if the daemon is one of another device.
+    /// Be an endpoint of this device. Refused with [`DaemonCode::OtherDevice`] if the daemon is one of another device. If it
+    /// is one of this device already, it takes over the settings and not the paired devices: of those only
+    /// [`ToDaemon::Paired`] tells what has changed, and [`FromDaemon::Paired`] follows if the daemon has others.
+    ///
+    /// Until it has been associated or adopted, an extension is a stranger: it is told nothing but
+    /// [`FromDaemon::Welcome`] and may say nothing else.
     Associate(Association),
-    /// Make the client an endpoint of the daemon's device; answered by [`FromDaemon::Adopted`].
+    /// Make the client an endpoint of the daemon's device; answered by [`FromDaemon::Adopted`], or refused with
+    /// [`DaemonCode::NotFound`] if it has none.
     Adopt,
     /// Forget the device and all that belongs to it, and be present no more.
     Forget,
@@ -87,10 +95,14 @@ pub enum ToDaemon {
         /// What.
         what: Outgoing,
     },
-    /// Until this client leaves, received files go to this folder.
-    ReceiveTo {
-        /// An absolute path.
-        folder: PathBuf,
+    /// Show from now on what there is, in a terminal; answered by [`FromDaemon::Shown`] at once and at every change. A
+    /// daemon that is no endpoint of any device becomes a device of its own.
+    Watch,
+    /// A person is here, at a terminal, who answers proposals and takes pages, links and texts, until this client leaves.
+    Receive {
+        /// Where received files go meanwhile, if not where they always do. An absolute path.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<PathBuf>,
     },
     /// Read the configuration file again.
     Reload,
@@ -124,7 +136,8 @@ impl ToDaemon {
             ),
             Self::Trust(_)
             | Self::Send { .. }
-            | Self::ReceiveTo { .. }
+            | Self::Watch
+            | Self::Receive { .. }
             | Self::Reload
             | Self::Status
             | Self::Stop => false,
@@ -206,7 +219,7 @@ pub struct SourcePath {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FromDaemon {
-    /// Answer to hello. If the versions differ, nothing else follows.
+    /// Answer to hello. If the versions differ, nothing else follows, and the connection ends.
     Welcome {
         /// The daemon's [`VERSION`].
         version: u16,
@@ -221,7 +234,7 @@ pub enum FromDaemon {
     Associated,
     /// The device that the client is to be an endpoint of.
     Adopted(Association),
-    /// There is something else to show. To an extension without items, which come one by one.
+    /// There is something else to show. Without items, which come one by one.
     Shown {
         /// What there is.
         snapshot: Snapshot,
@@ -234,9 +247,9 @@ pub enum FromDaemon {
     /// A page, link or text came, or has waited for a client. Said to one client at a time, until it has said
     /// [`ToDaemon::ItemTaken`].
     Item {
-        /// What, and from whom.
+        /// What, and from whom. Its id is the daemon's.
         item: ItemView,
-        /// Whether it is to be opened or copied at once.
+        /// Whether it is to be opened or copied at once. Never, if it has waited.
         unasked: bool,
     },
     /// The paired devices, as all endpoints of the device are to have them.
@@ -274,8 +287,16 @@ pub struct Status {
     pub uptime: u64,
     /// How many extensions are connected.
     pub browsers: u32,
-    /// Files, links and texts that wait for a browser.
+    /// Pages, links and texts that wait for somebody to take them.
     pub waiting_items: u32,
+    /// Whether an extension shares the daemon's device.
+    pub associated: bool,
+    /// The signaling connection, if the daemon is an endpoint of a device.
+    pub connection: Option<ConnectionView>,
+    /// The other devices that it sees.
+    pub devices: Vec<DeviceView>,
+    /// How many transfers have not ended.
+    pub transfers: u32,
 }
 
 /// Why the daemon refuses a message.
