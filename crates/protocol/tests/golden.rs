@@ -31,6 +31,10 @@ use tabferry_protocol::id::{
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
+use tabferry_protocol::native::{
+    self, Association, Client, DaemonCode, FromDaemon, Identity, Outgoing, SourcePath, Status,
+    ToDaemon,
+};
 use tabferry_protocol::pair::{PairHalf, PairSecret};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::sas::{Asker, Nonce};
@@ -190,6 +194,46 @@ impl Variants for PairedDevice {
         "paired-device"
     }
 }
+variants!(Client: Self::Browser { .. } => "browser", Self::Terminal => "terminal");
+variants!(ToDaemon:
+    Self::Hello { .. } => "hello",
+    Self::Associate(_) => "associate",
+    Self::Adopt => "adopt",
+    Self::Forget => "forget",
+    Self::Configure(_) => "configure",
+    Self::Paired { .. } => "paired",
+    Self::OwnPeer { .. } => "own-peer",
+    Self::Command(_) => "command",
+    Self::Trust(_) => "trust",
+    Self::ItemTaken { .. } => "item-taken",
+    Self::ShowInFolder { .. } => "show-in-folder",
+    Self::Send { .. } => "send",
+    Self::Watch => "watch",
+    Self::Receive { .. } => "receive",
+    Self::Reload => "reload",
+    Self::Status => "status",
+    Self::Stop => "stop",
+);
+variants!(FromDaemon:
+    Self::Welcome { .. } => "welcome",
+    Self::Associated => "associated",
+    Self::Adopted(_) => "adopted",
+    Self::Shown { .. } => "shown",
+    Self::Event(_) => "event",
+    Self::Item { .. } => "item",
+    Self::Paired { .. } => "paired",
+    Self::OwnPeers { .. } => "own-peers",
+    Self::Sending { .. } => "sending",
+    Self::Status(_) => "status",
+    Self::Error { .. } => "error",
+);
+variants!(DaemonCode:
+    Self::InvalidMessage => "invalid-message",
+    Self::NotAllowed => "not-allowed",
+    Self::OtherDevice => "other-device",
+    Self::NotFound => "not-found",
+    Self::Failed => "failed",
+);
 variants!(PairingStep:
     Self::Connecting => "connecting",
     Self::Waiting => "waiting",
@@ -933,6 +977,16 @@ fn source_file(media_type: Option<&str>) -> SourceFile {
     }
 }
 
+fn settings() -> Settings {
+    Settings {
+        name: device().name,
+        kind: device().kind,
+        server: "ws://127.0.0.1:7717/v1/signal".to_owned(),
+        visibility: Visibility::Everyone,
+        groups: vec![GroupCode::from_random([5; 5])],
+    }
+}
+
 #[test]
 fn commands() {
     let to = device_id();
@@ -944,16 +998,7 @@ fn commands() {
     check_json(
         "command",
         &[
-            (
-                "configure",
-                Command::Configure(Settings {
-                    name: device().name,
-                    kind: device().kind,
-                    server: "ws://127.0.0.1:7717/v1/signal".to_owned(),
-                    visibility: Visibility::Everyone,
-                    groups: vec![GroupCode::from_random([5; 5])],
-                }),
-            ),
+            ("configure", Command::Configure(settings())),
             ("reconnect", Command::Reconnect),
             ("send-page", send(page())),
             ("send-link", send(link())),
@@ -1311,9 +1356,8 @@ fn group_view(state: GroupState) -> GroupView {
     }
 }
 
-#[test]
-fn paired_devices_as_they_are_kept() {
-    let device = PairedDevice {
+fn paired_device() -> PairedDevice {
+    PairedDevice {
         key: DeviceKey::from_seed(&[5; 32]).public(),
         name: device().name,
         kind: device().kind,
@@ -1324,8 +1368,12 @@ fn paired_devices_as_they_are_kept() {
         since: 1_790_000_000,
         last_seen: 1_790_003_600,
         auto_accept: AutoAccept::default(),
-    };
-    check_json("kept", &[("paired-device", device)]);
+    }
+}
+
+#[test]
+fn paired_devices_as_they_are_kept() {
+    check_json("kept", &[("paired-device", paired_device())]);
 }
 
 impl Variants for Trust {
@@ -1363,9 +1411,170 @@ fn trust() {
     check_json("trust", &[("nobody", Trust::default()), ("full", full)]);
 }
 
+fn association() -> Association {
+    Association {
+        identity: Identity::of(&DeviceKey::from_seed(&[5; 32])),
+        paired: vec![paired_device()],
+        settings: settings(),
+    }
+}
+
 #[test]
-fn snapshots() {
-    let empty = |connection| Snapshot {
+fn what_clients_say_to_the_daemon() {
+    let origin = "chrome-extension://imfpdplahoccelbkgcfjfibikmoechld/".to_owned();
+    check_json(
+        "native-client",
+        &[
+            ("browser", Client::Browser { origin }),
+            ("terminal", Client::Terminal),
+        ],
+    );
+    let send = |what| ToDaemon::Send {
+        to: device_id(),
+        what,
+    };
+    let source = |path: &str, name: Option<&str>| SourcePath {
+        path: PathBuf::from(path),
+        name: name.map(str::to_owned),
+    };
+    check_json(
+        "to-daemon",
+        &[
+            (
+                "hello",
+                ToDaemon::Hello {
+                    version: native::VERSION,
+                    program: "0.1.0".to_owned(),
+                },
+            ),
+            ("associate", ToDaemon::Associate(association())),
+            ("adopt", ToDaemon::Adopt),
+            ("forget", ToDaemon::Forget),
+            ("configure", ToDaemon::Configure(settings())),
+            (
+                "paired",
+                ToDaemon::Paired {
+                    base: Vec::new(),
+                    now: vec![paired_device()],
+                },
+            ),
+            (
+                "own-peer",
+                ToDaemon::OwnPeer {
+                    peer: Some(peer_id()),
+                },
+            ),
+            ("own-peer-none", ToDaemon::OwnPeer { peer: None }),
+            ("command", ToDaemon::Command(Command::Reconnect)),
+            ("trust", ToDaemon::Trust(TrustCommand::OpenCode)),
+            ("item-taken", ToDaemon::ItemTaken { item: ItemId(2) }),
+            (
+                "show-in-folder",
+                ToDaemon::ShowInFolder {
+                    transfer: TransferId(9),
+                },
+            ),
+            (
+                "send-paths",
+                send(Outgoing::Paths(vec![
+                    source("/home/ada/报告 🚢.pdf", None),
+                    source("/tmp/x", Some("from a pipe.txt")),
+                ])),
+            ),
+            ("send-item", send(Outgoing::Item(link().into()))),
+            ("watch", ToDaemon::Watch),
+            ("receive", ToDaemon::Receive { folder: None }),
+            (
+                "receive-to",
+                ToDaemon::Receive {
+                    folder: Some(PathBuf::from("/tmp/in")),
+                },
+            ),
+            ("reload", ToDaemon::Reload),
+            ("status", ToDaemon::Status),
+            ("stop", ToDaemon::Stop),
+        ],
+    );
+}
+
+#[test]
+fn what_the_daemon_says() {
+    let welcome = |device| FromDaemon::Welcome {
+        version: native::VERSION,
+        program: "0.1.0".to_owned(),
+        device,
+        folder: "/home/ada/Downloads".to_owned(),
+    };
+    let shown = |trust| FromDaemon::Shown {
+        snapshot: empty(ConnectionView::Online),
+        trust,
+    };
+    check_json(
+        "from-daemon",
+        &[
+            ("welcome", welcome(Some(device()))),
+            ("welcome-without-device", welcome(None)),
+            ("associated", FromDaemon::Associated),
+            ("adopted", FromDaemon::Adopted(association())),
+            ("shown", shown(None)),
+            ("shown-in-a-terminal", shown(Some(Trust::default()))),
+            (
+                "event",
+                FromDaemon::Event(Event::ProposalEnded {
+                    transfer: TransferId(9),
+                }),
+            ),
+            (
+                "item",
+                FromDaemon::Item {
+                    item: item_view(link()),
+                    unasked: true,
+                },
+            ),
+            (
+                "paired",
+                FromDaemon::Paired {
+                    paired: vec![paired_device()],
+                },
+            ),
+            (
+                "own-peers",
+                FromDaemon::OwnPeers {
+                    peers: vec![peer_id()],
+                },
+            ),
+            (
+                "sending",
+                FromDaemon::Sending {
+                    transfer: TransferId(9),
+                },
+            ),
+            (
+                "status",
+                FromDaemon::Status(Status {
+                    pid: 4711,
+                    uptime: 3600,
+                    browsers: 2,
+                    waiting_items: 1,
+                    associated: true,
+                    connection: Some(ConnectionView::Online),
+                    devices: vec![device_view()],
+                    transfers: 3,
+                }),
+            ),
+            (
+                "error",
+                FromDaemon::Error {
+                    code: DaemonCode::OtherDevice,
+                    message: "this computer is another device".to_owned(),
+                },
+            ),
+        ],
+    );
+}
+
+fn empty(connection: ConnectionView) -> Snapshot {
+    Snapshot {
         device: None,
         connection,
         visible: Visible::Everyone,
@@ -1373,7 +1582,11 @@ fn snapshots() {
         incoming: Vec::new(),
         transfers: Vec::new(),
         items: Vec::new(),
-    };
+    }
+}
+
+#[test]
+fn snapshots() {
     let full = Snapshot {
         device: Some(device()),
         connection: ConnectionView::Online,
@@ -1405,6 +1618,16 @@ fn snapshots() {
 #[test]
 fn closed_sets_of_words() {
     check_words("code", &Code::ALL);
+    check_words(
+        "daemon-code",
+        &[
+            DaemonCode::InvalidMessage,
+            DaemonCode::NotAllowed,
+            DaemonCode::OtherDevice,
+            DaemonCode::NotFound,
+            DaemonCode::Failed,
+        ],
+    );
     check_words(
         "signaling-code",
         &[

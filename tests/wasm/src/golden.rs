@@ -10,6 +10,7 @@ use tabferry_protocol::host::{
     Subject, TransferState, Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::manifest::Entry;
+use tabferry_protocol::native::{Client, DaemonCode, FromDaemon, ToDaemon};
 use tabferry_protocol::paired::PairedDevice;
 use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, Signal, SignalingCode};
 
@@ -70,6 +71,9 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
             let (_, written) = written.ok_or("no test writes this file")?;
             equal(&written.as_str(), &text(bytes)?)
         }
+        "native-client" => json::<Client>(bytes),
+        "to-daemon" => json::<ToDaemon>(bytes),
+        "from-daemon" => json::<FromDaemon>(bytes),
         "room" => json::<Room>(bytes),
         "server" => json::<ServerMessage>(bytes),
         "signal" => json::<Signal>(bytes),
@@ -78,6 +82,7 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
         "transfer-state" => json::<TransferState>(bytes),
         "words" => match file {
             "code.json" => words::<Code>(bytes),
+            "daemon-code.json" => words::<DaemonCode>(bytes),
             "device-kind.json" => words::<DeviceKind>(bytes),
             "direction.json" => words::<Direction>(bytes),
             "visibility.json" => words::<Visibility>(bytes),
