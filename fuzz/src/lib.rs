@@ -8,12 +8,13 @@ use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
 use tabferry_protocol::id::DeviceId;
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::limits::{
-    CHUNK_BYTES, CONTROL_FRAME_BYTES, DEVICE_NAME_BYTES, RECEIVED_NAME_BYTES,
+    CHUNK_BYTES, CONTROL_FRAME_BYTES, DEVICE_NAME_BYTES, FOLDER_DEPTH, RECEIVED_NAME_BYTES,
     SIGNALING_MESSAGE_BYTES, URL_BYTES,
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::Manifest;
-use tabferry_protocol::name::{ReceivedName, is_invisible};
+use tabferry_protocol::name::{ReceivedFolder, ReceivedName, is_invisible};
+use tabferry_protocol::native::ToDaemon;
 use tabferry_protocol::secret_code::{GroupCode, Nameplate, SecretCode};
 use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
 use tabferry_protocol::version::Versions;
@@ -84,6 +85,23 @@ pub fn received_name(proposed: &str) {
     assert!(!text.chars().any(is_invisible));
     assert!(!text.starts_with(['.', '~', ' ']) && !text.ends_with(['.', ' ']));
     assert_eq!(ReceivedName::from_proposed(text), name);
+}
+
+/// A proposed folder: always becomes a chain of safe names.
+pub fn received_folder(proposed: &str) {
+    let folder = ReceivedFolder::from_proposed(proposed);
+    assert!(folder.names().len() <= FOLDER_DEPTH);
+    let names: Vec<&str> = folder.names().iter().map(ReceivedName::as_str).collect();
+    assert_eq!(ReceivedFolder::from_proposed(&names.join("/")), folder);
+}
+
+/// What a client says to the native host's daemon.
+pub fn native_message(text: &str) {
+    if let Ok(message) = serde_json::from_str::<ToDaemon>(text) {
+        let encoded = serde_json::to_string(&message).expect("it was text");
+        let again: ToDaemon = serde_json::from_str(&encoded).expect("its own words");
+        assert_eq!(again, message);
+    }
 }
 
 /// A link.
