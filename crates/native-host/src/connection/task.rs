@@ -342,17 +342,17 @@ impl Negotiation<'_> {
 
     async fn apply(&self, description: Made) -> Result<(), End> {
         let applied = async { self.connection.set_remote_description(description?).await };
-        applied.await.map_err(ended)
+        applied.await.map_err(|error| ended(&error))
     }
 
     /// Sets a description of our own, and tells it.
     async fn describe(&self, made: Made) -> Result<(), End> {
-        let description = made.map_err(ended)?;
+        let description = made.map_err(|error| ended(&error))?;
         let sdp = description.sdp.clone();
         self.connection
             .set_local_description(description)
             .await
-            .map_err(ended)?;
+            .map_err(|error| ended(&error))?;
         self.teller
             .tell(ConnectionEvent::LocalDescription {
                 connection: self.teller.key,
@@ -417,7 +417,10 @@ impl Negotiation<'_> {
     /// Holds the certificate that the other end presented against its description, and returns its fingerprint.
     async fn verify(&self) -> Result<Fingerprint, End> {
         let transport = self.connection.sctp().await.ok_or(End::Ended)?.transport();
-        let chain = transport.get_remote_certificates().await.map_err(ended)?;
+        let chain = transport
+            .get_remote_certificates()
+            .await
+            .map_err(|error| ended(&error))?;
         let certificate = chain.first().ok_or(End::Unverified)?;
         let presented = Fingerprint::of_certificate(certificate);
         if self.described.get() == Some(&presented) {
@@ -431,7 +434,7 @@ impl Negotiation<'_> {
 /// A description that webrtc-rs was to make or to read.
 type Made = webrtc::error::Result<RTCSessionDescription>;
 
-fn ended(error: webrtc::error::Error) -> End {
+fn ended(error: &webrtc::error::Error) -> End {
     tracing::debug!(%error, "negotiation");
     End::Ended
 }
