@@ -288,13 +288,20 @@ async fn a_frame_that_is_too_long_ends_the_connection_and_is_not_sent() {
 
 #[tokio::test]
 async fn more_than_a_queue_may_hold_ends_the_connection() {
+    let ended = ConnectionEvent::Ended { connection: KEY };
     // Nobody answers: everything waits.
     let mut end = End::new();
     let data = vec![0; CHUNK_BYTES];
     for number in 0..17 * MIB / CHUNK_BYTES {
         end.connections.send_bulk(KEY, header(number), &data);
     }
-    assert_eq!(end.next().await, ConnectionEvent::Ended { connection: KEY });
+    assert_eq!(end.next().await, ended);
+
+    let mut end = End::new();
+    for _ in 0..1000 {
+        end.step(Step::MakeOffer { restart: true });
+    }
+    assert_eq!(end.next().await, ended);
 }
 
 #[tokio::test]
