@@ -54,6 +54,17 @@ pub(crate) fn extension(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Builds the native host's end of a bare connection, which `bench host` measures beside the host.
+pub(crate) fn bare_host(workspace: &Workspace) -> anyhow::Result<()> {
+    process::heading("the bare host");
+    process::run(
+        process::cargo()
+            .args(["build", "--release", "--example=bare"])
+            .arg("--package=tabferry")
+            .current_dir(&workspace.root),
+    )
+}
+
 /// Builds the programs `tabferry` and `tabferry-signaling` in release form.
 pub(crate) fn programs(workspace: &Workspace) -> anyhow::Result<()> {
     process::heading("the programs");

@@ -73,6 +73,8 @@ enum Bench {
     Browser,
     /// How long it takes until a session can be used, and what of it is the handshake
     Handshake,
+    /// The speed of bytes to the native host, from a browser and from another host
+    Host,
 }
 
 fn main() -> ExitCode {
@@ -112,6 +114,10 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Bench {
             what: Bench::Handshake,
         } => typescript(&workspace, &["bench-handshake.ts"], EndsOn::Interrupt),
+        Task::Bench { what: Bench::Host } => {
+            build::bare_host(&workspace)?;
+            typescript(&workspace, &["bench-host.ts"], EndsOn::Interrupt)
+        }
         Task::Size => size::report(&workspace),
         Task::Tidy => tidy::check(&workspace),
         Task::Ci => {

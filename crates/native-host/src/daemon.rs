@@ -276,7 +276,7 @@ impl Daemon {
         }
         self.fulfil_wishes();
         if let Some(device) = &self.device {
-            self.publisher.notice(device.revision());
+            self.publisher.notice(Instant::now(), device.revision());
         }
         let is_idle = self.connections.count() == 0 && !self.is_transferring();
         if !is_idle {

@@ -31,6 +31,11 @@ export function evilSignalingProgram(): string {
   return program("tabferry-evil-signaling");
 }
 
+/** The example `bare` of the native host. */
+export function bareHostProgram(): string {
+  return program(path.join("examples", "bare"));
+}
+
 function program(name: string): string {
   return path.join(fromXtask("TABFERRY_PROGRAMS"), `${name}${process.platform === "win32" ? ".exe" : ""}`);
 }

@@ -176,8 +176,16 @@ async fn live_with(
         described: OnceLock::new(),
     };
     let (open, opened) = watch::channel(false);
-    // It outlives the rest: what control holds is sent even while the connection closes.
-    let mut controlling = pin!(send_control(control, queues.control, opened.clone()));
+    // These outlive the rest: what control holds at either end gets through even while the connection ends.
+    let mut talking = pin!(send_control(control, queues.control, opened.clone()));
+    let mut listening = pin!(receive(
+        teller,
+        control,
+        Channel::Control,
+        CONTROL_BYTES,
+        opened.clone()
+    ));
+    let mut has_heard_all = false;
     let end = {
         let exchange = async {
             tokio::try_join!(channel::opened(control), channel::opened(bulk))?;
@@ -189,10 +197,7 @@ async fn live_with(
                 })
                 .await?;
             open.send_replace(true);
-            tokio::try_join!(
-                receive(teller, control, Channel::Control, CONTROL_BYTES),
-                receive(teller, bulk, Channel::Bulk, BULK_BYTES),
-            )?;
+            receive(teller, bulk, Channel::Bulk, BULK_BYTES, opened.clone()).await?;
             Ok(())
         };
         let mut breaking = wish.clone();
@@ -203,21 +208,37 @@ async fn live_with(
             end = negotiation.run(steps, reports) => Some(end),
             ended = exchange => Some(ended.err().unwrap_or(End::Ended)),
             Err(Lost) = send_bulk(teller, bulk, queues.bulk, opened.clone()) => Some(End::Ended),
-            Err(Lost) = &mut controlling => Some(End::Ended),
+            Err(Lost) = &mut talking => Some(End::Ended),
+            _ = &mut listening => {
+                has_heard_all = true;
+                Some(End::Ended)
+            }
             // Nothing is ever sent: it errs with the driver's end.
             _ = stopped => Some(End::Ended),
         }
     };
-    if end.is_none() && *opened.borrow() {
-        queues.bulk.discard();
-        queues.control.close();
-        let sent = async {
-            if controlling.await.is_ok() {
-                channel::emptied(control).await;
+    if *opened.borrow() {
+        let rest = async {
+            match end {
+                None => {
+                    queues.bulk.discard();
+                    queues.control.close();
+                    if talking.await.is_ok() {
+                        channel::emptied(control).await;
+                    }
+                }
+                // The other end may have said why before it left.
+                Some(End::Ended) if !has_heard_all => {
+                    tokio::select! {
+                        () = is_closed(wish) => {}
+                        _ = listening => {}
+                    }
+                }
+                Some(_) => {}
             }
         };
-        if timeout(CLOSE_TIMEOUT, sent).await.is_err() {
-            tracing::debug!("peer connection: closed before all was sent");
+        if timeout(CLOSE_TIMEOUT, rest).await.is_err() {
+            tracing::debug!("peer connection: ended before all had got through");
         }
     }
     end
@@ -342,17 +363,17 @@ impl Negotiation<'_> {
 
     async fn apply(&self, description: Made) -> Result<(), End> {
         let applied = async { self.connection.set_remote_description(description?).await };
-        applied.await.map_err(ended)
+        applied.await.map_err(|error| ended(&error))
     }
 
     /// Sets a description of our own, and tells it.
     async fn describe(&self, made: Made) -> Result<(), End> {
-        let description = made.map_err(ended)?;
+        let description = made.map_err(|error| ended(&error))?;
         let sdp = description.sdp.clone();
         self.connection
             .set_local_description(description)
             .await
-            .map_err(ended)?;
+            .map_err(|error| ended(&error))?;
         self.teller
             .tell(ConnectionEvent::LocalDescription {
                 connection: self.teller.key,
@@ -417,7 +438,10 @@ impl Negotiation<'_> {
     /// Holds the certificate that the other end presented against its description, and returns its fingerprint.
     async fn verify(&self) -> Result<Fingerprint, End> {
         let transport = self.connection.sctp().await.ok_or(End::Ended)?.transport();
-        let chain = transport.get_remote_certificates().await.map_err(ended)?;
+        let chain = transport
+            .get_remote_certificates()
+            .await
+            .map_err(|error| ended(&error))?;
         let certificate = chain.first().ok_or(End::Unverified)?;
         let presented = Fingerprint::of_certificate(certificate);
         if self.described.get() == Some(&presented) {
@@ -431,7 +455,7 @@ impl Negotiation<'_> {
 /// A description that webrtc-rs was to make or to read.
 type Made = webrtc::error::Result<RTCSessionDescription>;
 
-fn ended(error: webrtc::error::Error) -> End {
+fn ended(error: &webrtc::error::Error) -> End {
     tracing::debug!(%error, "negotiation");
     End::Ended
 }
@@ -472,8 +496,8 @@ impl RemoteCandidates {
     }
 }
 
-/// Waits until frames may be sent.
-async fn may_send(opened: &mut watch::Receiver<bool>) -> Result<(), Lost> {
+/// Waits until frames may be sent and taken.
+async fn may_exchange(opened: &mut watch::Receiver<bool>) -> Result<(), Lost> {
     opened
         .wait_for(|opened| *opened)
         .await
@@ -487,7 +511,7 @@ async fn send_control(
     queue: &Outgoing,
     mut opened: watch::Receiver<bool>,
 ) -> Result<(), Lost> {
-    may_send(&mut opened).await?;
+    may_exchange(&mut opened).await?;
     while channel::send_next(channel, queue).await?.is_some() {}
     Ok(())
 }
@@ -499,7 +523,7 @@ async fn send_bulk(
     queue: &Outgoing,
     mut opened: watch::Receiver<bool>,
 ) -> Result<(), Lost> {
-    may_send(&mut opened).await?;
+    may_exchange(&mut opened).await?;
     while let Some(taken) = channel::send_next(channel, queue).await? {
         if taken.before > BUFFERED_LOW_BYTES && taken.after <= BUFFERED_LOW_BYTES {
             let connection = teller.key;
@@ -517,7 +541,9 @@ async fn receive(
     channel: &dyn DataChannel,
     kind: Channel,
     limit: u32,
+    mut opened: watch::Receiver<bool>,
 ) -> Result<(), Lost> {
+    may_exchange(&mut opened).await?;
     let budget = Budget::new(limit);
     loop {
         let message = channel::next_message(channel).await?;

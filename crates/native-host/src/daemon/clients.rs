@@ -178,7 +178,8 @@ async fn pass_on(
         let Some(client) = next::<Client>(from).await? else {
             return Ok(None);
         };
-        Ok(next::<ToDaemon>(from).await?.map(|hello| (client, hello)))
+        let hello = next::<ToDaemon>(from).await?;
+        Ok::<_, String>(hello.map(|hello| (client, hello)))
     };
     let Ok(greeting) = tokio::time::timeout(HELLO_TIMEOUT, greeting).await else {
         return Err("no hello in time".to_owned());

@@ -174,13 +174,6 @@ impl Device {
         tokio::task::spawn_blocking(move || find_sources(&sources, paths))
     }
 
-    /// These are not to be sent after all.
-    pub(crate) fn release_sources(&mut self, files: &[SourceFile]) {
-        for file in files {
-            self.sources.release(file.source);
-        }
-    }
-
     /// Ends everything that is under way, and waits until nothing unfinished is left.
     pub(crate) async fn end(self) {
         let Self {

@@ -18,18 +18,18 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Takes note of the engine's revision.
-    pub(crate) fn notice(&mut self, revision: u64) {
+    pub(crate) fn notice(&mut self, now: Instant, revision: u64) {
         if self.revision.replace(revision) != Some(revision) {
-            self.plan();
+            self.plan(now);
         }
     }
 
     /// Something was published. While it `moves`, there is more to come, though the revision stays.
-    pub(crate) fn published(&mut self, moves: bool) {
-        self.published = Some(Instant::now());
+    pub(crate) fn published(&mut self, now: Instant, moves: bool) {
+        self.published = Some(now);
         self.due = None;
         if moves {
-            self.plan();
+            self.plan(now);
         }
     }
 
@@ -38,9 +38,8 @@ impl Publisher {
         self.due
     }
 
-    fn plan(&mut self) {
+    fn plan(&mut self, now: Instant) {
         if self.due.is_none() {
-            let now = Instant::now();
             self.due = Some(self.published.map_or(now, |last| now.max(last + INTERVAL)));
         }
     }
@@ -50,19 +49,21 @@ impl Publisher {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_change_is_told_at_once_and_the_next_one_after_a_moment() {
+    #[test]
+    fn a_change_is_told_at_once_and_the_next_one_after_a_moment() {
         let mut publisher = Publisher::default();
-        publisher.notice(1);
-        assert_eq!(publisher.due(), Some(Instant::now()));
-        publisher.published(false);
-        publisher.notice(1);
+        let now = Instant::now();
+        let (soon, later) = (now + INTERVAL / 2, now + INTERVAL);
+        publisher.notice(now, 1);
+        assert_eq!(publisher.due(), Some(now));
+        publisher.published(now, false);
+        publisher.notice(now, 1);
         assert_eq!(publisher.due(), None);
-        publisher.notice(2);
-        assert_eq!(publisher.due(), Some(Instant::now() + INTERVAL));
-        publisher.notice(3);
-        assert_eq!(publisher.due(), Some(Instant::now() + INTERVAL));
-        publisher.published(true);
-        assert_eq!(publisher.due(), Some(Instant::now() + INTERVAL));
+        publisher.notice(soon, 2);
+        assert_eq!(publisher.due(), Some(later));
+        publisher.notice(later + INTERVAL, 3);
+        assert_eq!(publisher.due(), Some(later));
+        publisher.published(later, true);
+        assert_eq!(publisher.due(), Some(later + INTERVAL));
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct KeptDevice {
 /// A file can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {error}")]
-pub struct StateError {
+pub(crate) struct StateError {
     path: String,
     error: io::Error,
 }

@@ -7,6 +7,7 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::NATIVE_FRAME_BYTES;
 use tabferry_protocol::native::FromDaemon;
 use tabferry_protocol::paired::PairedDevice;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::clients::ClientId;
@@ -145,7 +146,7 @@ impl Daemon {
             self.show(*client);
         }
         let moves = !watching.is_empty() && self.is_transferring();
-        self.publisher.published(moves);
+        self.publisher.published(Instant::now(), moves);
     }
 
     /// Shows one client what there is.

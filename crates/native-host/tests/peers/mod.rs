@@ -1,4 +1,11 @@
 //! Two ends of a peer connection in one process, and whoever carries descriptions and candidates between them.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test uses a part of it, and fails where it panics"
+)]
 
 use std::time::Duration;
 
