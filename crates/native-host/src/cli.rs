@@ -3,6 +3,8 @@
 pub mod arguments;
 mod config;
 mod devices;
+pub mod generated;
+pub mod install;
 mod pair;
 mod receive;
 mod send;
@@ -10,15 +12,19 @@ mod status;
 mod terminal;
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{Write as _, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser as _};
 use tabferry_protocol::native::{DaemonCode, FromDaemon, ToDaemon};
 
 use self::arguments::{Arguments, Command};
+use self::install::{InstallArguments, UninstallArguments};
 use crate::client::{Client, ClientError};
 use crate::config::ConfigError;
+use crate::install::machine::Machine;
+use crate::install::registry::CurrentUser;
 use crate::places::Places;
 
 /// What the command line asks for.
@@ -54,6 +60,10 @@ enum CommandError {
     Declined(String),
     #[error("{0}")]
     Other(String),
+    #[error(transparent)]
+    Install(#[from] install::InstallError),
+    #[error(transparent)]
+    Generate(#[from] generated::GenerateError),
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
     #[error("stopped")]
@@ -70,6 +80,8 @@ impl CommandError {
             | Self::Config(_)
             | Self::Refused(_)
             | Self::Other(_)
+            | Self::Install(_)
+            | Self::Generate(_)
             | Self::Io(..) => 1,
         }
     }
@@ -98,6 +110,16 @@ pub fn parse() -> Mode {
 /// Carries a command out.
 pub async fn run(places: &Places, Asked(command): Asked) -> ExitCode {
     let result = match command {
+        Command::Install(arguments) => install_program(&arguments),
+        Command::Uninstall(arguments) => uninstall_program(places, &arguments).await,
+        Command::Completions(arguments) => {
+            generated::completions(&arguments, Arguments::command(), &mut stdout())
+                .map_err(CommandError::from)
+        }
+        Command::Man(arguments) => {
+            generated::man(&arguments, Arguments::command(), &mut stdout())
+                .map_err(CommandError::from)
+        }
         Command::Status(arguments) => status::run(places, &arguments).await,
         Command::Devices(arguments) => devices::run(places, &arguments).await,
         Command::Send(arguments) => send::run(places, arguments).await,
@@ -122,6 +144,46 @@ pub fn complain(error: &impl Display) -> ExitCode {
     // Nobody is left to be told if this fails, too.
     let _ = writeln!(std::io::stderr(), "tabferry: {error}");
     ExitCode::FAILURE
+}
+
+fn install_program(arguments: &InstallArguments) -> Result<(), CommandError> {
+    let (program, machine) = (this_program()?, this_machine()?);
+    install::install(
+        arguments,
+        &program,
+        &machine,
+        &mut CurrentUser,
+        &mut stdout(),
+    )?;
+    Ok(())
+}
+
+async fn uninstall_program(
+    places: &Places,
+    arguments: &UninstallArguments,
+) -> Result<(), CommandError> {
+    let (program, machine) = (this_program()?, this_machine()?);
+    let runs = Client::to_running(places).await.is_ok_and(|it| it.is_some());
+    install::uninstall(
+        arguments,
+        &program,
+        &machine,
+        &mut CurrentUser,
+        runs.then_some("tabferry stop"),
+        &mut stdout(),
+    )?;
+    Ok(())
+}
+
+/// Where this program is.
+fn this_program() -> Result<PathBuf, CommandError> {
+    std::env::current_exe()
+        .map_err(|error| CommandError::Io("this program's own file".to_owned(), error))
+}
+
+fn this_machine() -> Result<Machine, CommandError> {
+    Machine::here()
+        .ok_or_else(|| CommandError::Other("this account has no home directory".to_owned()))
 }
 
 async fn stop(places: &Places) -> Result<(), CommandError> {

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use tabferry_engine::FileFailure;
 use tabferry_protocol::id::TransferId;
 use tabferry_protocol::limits::OPEN_TRANSFERS;
-use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::name::{ReceivedFolder, ReceivedName};
 
 use self::origin::System;
 
@@ -130,7 +130,7 @@ pub struct Place {
     /// The transfer it is part of: files of one transfer share their folders.
     pub transfer: TransferId,
     /// The folder, from the inbox down. Empty for the inbox itself.
-    pub folder: Vec<ReceivedName>,
+    pub folder: ReceivedFolder,
     /// The name, which gets a number if it is taken.
     pub name: ReceivedName,
 }
@@ -217,7 +217,7 @@ impl Inbox {
 
     /// The folder of a place, made if it is missing, and its path for people.
     fn enter(&self, place: &Place) -> Result<(Arc<Folder>, PathBuf), InboxError> {
-        let Some((top, below)) = place.folder.split_first() else {
+        let Some((top, below)) = place.folder.names().split_first() else {
             return Ok((Arc::clone(&self.folder), self.path.clone()));
         };
         // Held until the folders are flushed: no file counts as stored in one that a crash may take away.

@@ -16,14 +16,13 @@ use bytes::Bytes;
 use tabferry_engine::ReadKey;
 use tabferry_protocol::host::SourceFile;
 use tabferry_protocol::id::SourceId;
-use tabferry_protocol::limits::{CHUNK_BYTES, MANIFEST_ENTRIES, READ_BYTES};
+use tabferry_protocol::limits::{
+    CHUNK_BYTES, FOLDER_BYTES, FOLDER_DEPTH, MANIFEST_ENTRIES, READ_BYTES,
+};
 use tokio::sync::mpsc;
 
 /// Files that are open at a time. Those that were read last stay open: a transfer reads one after the other.
 const OPEN_FILES: usize = 16;
-
-/// How deep folders are walked into.
-const FOLDER_DEPTH: usize = 64;
 
 /// Why something can't be sent.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +40,7 @@ pub enum SourceError {
     #[error("more than {MANIFEST_ENTRIES} files")]
     TooMany,
     /// Folders in folders in folders.
-    #[error("folders more than {FOLDER_DEPTH} deep")]
+    #[error("folders more than {FOLDER_DEPTH} deep, or with names of more than {FOLDER_BYTES} bytes together")]
     TooDeep,
 }
 
@@ -58,20 +57,11 @@ impl SourceError {
     }
 }
 
-/// A file, and the folder in which its receiver is to see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundFile {
-    /// As the engine wants it.
-    pub file: SourceFile,
-    /// From the folder that was named down; empty for a file that was named itself.
-    pub folder: Vec<String>,
-}
-
 /// What was found under a path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {
-    /// Files in the order of their paths.
-    pub files: Vec<FoundFile>,
+    /// Files in the order of their paths, each in its folder from the one that was named down.
+    pub files: Vec<SourceFile>,
     /// Links in folders, which are not sent.
     pub links: u32,
     /// Pipes, sockets and devices in folders, which are not sent.
@@ -126,10 +116,7 @@ impl Sources {
         let files = walk
             .files
             .into_iter()
-            .map(|walked| FoundFile {
-                file: state.add(walked.name, walked.source),
-                folder: walked.folder,
-            })
+            .map(|walked| state.add(walked.name, walked.folder, walked.source))
             .collect();
         Ok(Found {
             files,
@@ -194,7 +181,7 @@ struct State {
 }
 
 impl State {
-    fn add(&mut self, name: String, source: Source) -> SourceFile {
+    fn add(&mut self, name: String, folder: String, source: Source) -> SourceFile {
         self.last_id = self.last_id.wrapping_add(1);
         let id = SourceId(self.last_id);
         let bytes = source.stamp.bytes;
@@ -202,6 +189,7 @@ impl State {
         SourceFile {
             source: id,
             name,
+            folder,
             bytes,
             media_type: None,
         }
@@ -262,7 +250,7 @@ struct Walk {
 
 struct WalkedFile {
     name: String,
-    folder: Vec<String>,
+    folder: String,
     source: Source,
 }
 
@@ -281,19 +269,19 @@ impl Walk {
         if metadata.is_dir() {
             // What is below may be unreadable in parts, but not as a whole.
             fs::read_dir(&path).map_err(unreadable)?;
-            self.folder(path, vec![name])
+            self.folder(path, name)
         } else if metadata.is_file() {
             // Later it is opened only when it is its turn; a person is told now.
             open(&path).map_err(unreadable)?;
-            self.file(path, name, &[], &metadata)
+            self.file(path, name, "", &metadata)
         } else {
             Err(SourceError::Special(named.to_owned()))
         }
     }
 
-    fn folder(&mut self, path: PathBuf, components: Vec<String>) -> Result<(), SourceError> {
-        let mut folders = vec![(path, components)];
-        while let Some((path, components)) = folders.pop() {
+    fn folder(&mut self, path: PathBuf, name: String) -> Result<(), SourceError> {
+        let mut folders = vec![(path, name)];
+        while let Some((path, folder)) = folders.pop() {
             let Ok(mut entries) = read_sorted(&path) else {
                 self.found.unreadable += 1;
                 continue;
@@ -310,14 +298,13 @@ impl Walk {
                 if metadata.is_symlink() {
                     self.found.links += 1;
                 } else if metadata.is_dir() {
-                    if components.len() >= FOLDER_DEPTH {
+                    let inside = format!("{folder}/{name}");
+                    if inside.len() > FOLDER_BYTES || inside.split('/').count() > FOLDER_DEPTH {
                         return Err(SourceError::TooDeep);
                     }
-                    let mut components = components.clone();
-                    components.push(name);
-                    below.push((path, components));
+                    below.push((path, inside));
                 } else if metadata.is_file() {
-                    self.file(path, name, &components, &metadata)?;
+                    self.file(path, name, &folder, &metadata)?;
                 } else {
                     self.found.special += 1;
                 }
@@ -331,7 +318,7 @@ impl Walk {
         &mut self,
         path: PathBuf,
         name: String,
-        folder: &[String],
+        folder: &str,
         metadata: &Metadata,
     ) -> Result<(), SourceError> {
         if self.files.len() >= MANIFEST_ENTRIES {
@@ -339,7 +326,7 @@ impl Walk {
         }
         self.files.push(WalkedFile {
             name,
-            folder: folder.to_vec(),
+            folder: folder.to_owned(),
             source: Source {
                 path,
                 stamp: Stamp::of(metadata),

@@ -10,6 +10,8 @@ use super::arguments::StatusArguments;
 use super::terminal::{self, print};
 use crate::client::Client;
 use crate::config::Config;
+use crate::install::registry::CurrentUser;
+use crate::install::status::{BrowserStatus, look};
 use crate::places::Places;
 
 /// Everything that is said, as JSON has it.
@@ -18,6 +20,7 @@ use crate::places::Places;
 struct Report {
     version: &'static str,
     downloads: String,
+    browsers: Vec<BrowserStatus>,
     /// `None` if none runs.
     daemon: Option<DaemonReport>,
 }
@@ -34,6 +37,7 @@ pub(super) async fn run(places: &Places, arguments: &StatusArguments) -> Result<
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         downloads: Config::load(places)?.downloads().display().to_string(),
+        browsers: look(&super::this_machine()?, &CurrentUser, &super::this_program()?),
         daemon: daemon(places).await?,
     };
     if arguments.json {
@@ -65,6 +69,9 @@ async fn daemon(places: &Places) -> Result<Option<DaemonReport>, CommandError> {
 fn show(report: &Report) -> Result<(), CommandError> {
     print(&format!("Tabferry {}", report.version))?;
     print(&format!("Received files: {}", report.downloads))?;
+    for browser in &report.browsers {
+        print(browser.to_string().trim_end())?;
+    }
     let Some(DaemonReport { device, status }) = &report.daemon else {
         return print("Daemon:         not running; it starts when it is needed");
     };

@@ -12,7 +12,7 @@ use tabferry_engine::{Channel, ConnectionKey, Engine, Input, Kept, Output, ReadK
 use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{self, Event, Snapshot, SourceFile};
-use tabferry_protocol::id::{PeerId, SourceId, TransferId};
+use tabferry_protocol::id::{PeerId, SourceId};
 use tabferry_protocol::native::SourcePath;
 use tabferry_protocol::paired::PairedDevice;
 use tokio::sync::mpsc;
@@ -380,11 +380,16 @@ impl Device {
                 self.sent_on.remove(&source);
                 self.sources.release(source);
             }
-            Output::OpenFile { file, name, bytes } => {
-                // The engine names no folders, so no two files share one.
+            Output::OpenFile {
+                file,
+                transfer,
+                folder,
+                name,
+                bytes,
+            } => {
                 let place = Place {
-                    transfer: TransferId(file.0),
-                    folder: Vec::new(),
+                    transfer,
+                    folder,
                     name,
                 };
                 self.disk.open(file, place, bytes);
@@ -416,7 +421,7 @@ fn find_sources(
         if left_out > 0 {
             info!(left_out, "not all of a folder is sent");
         }
-        let mut found: Vec<_> = found.files.into_iter().map(|found| found.file).collect();
+        let mut found = found.files;
         if let ([file], Some(name)) = (found.as_mut_slice(), name) {
             file.name = name;
         }

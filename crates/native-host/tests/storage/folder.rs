@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tabferry_host::inbox::{Inbox, InboxError, Incoming, Place, Stored};
 use tabferry_protocol::id::TransferId;
-use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::name::{ReceivedFolder, ReceivedName};
 use tempfile::TempDir;
 
 pub(crate) fn temporary() -> TempDir {
@@ -22,12 +22,11 @@ pub(crate) fn open(folder: &Path) -> Arc<Inbox> {
 
 /// A file by its path inside the inbox, as part of a transfer.
 pub(crate) fn place_in(transfer: u32, path: &str) -> Place {
-    let mut folder: Vec<_> = path.split('/').map(ReceivedName::from_proposed).collect();
-    let name = folder.pop().unwrap();
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     Place {
         transfer: TransferId(transfer),
-        folder,
-        name,
+        folder: ReceivedFolder::from_proposed(folder),
+        name: ReceivedName::from_proposed(name),
     }
 }
 

@@ -182,7 +182,8 @@ fn hostile_names_stay_in_the_folder() {
         let stored = store(&inbox, place.clone(), b"x");
         assert_eq!(stored.path.parent(), Some(folder.as_path()), "{hostile:?}");
         assert_eq!(mode(&stored.path) & 0o133, 0, "{hostile:?}");
-        place.folder = vec![place.name.clone(), place.name.clone()];
+        let twice = format!("{0}/{0}", place.name);
+        place.folder = tabferry_protocol::name::ReceivedFolder::from_proposed(&twice);
         let stored = store(&inbox, place, b"x");
         let depth = stored.path.strip_prefix(&folder).unwrap().iter().count();
         assert_eq!(depth, 3, "{hostile:?}");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tabferry_engine::ReadKey;
 use tabferry_host::source::{Found, SourceError, SourceReport, Sources};
+use tabferry_protocol::host::SourceFile;
 use tabferry_protocol::id::SourceId;
 use tabferry_protocol::limits::{CHUNK_BYTES, READ_BYTES};
 use tokio::sync::mpsc;
@@ -34,7 +35,7 @@ impl Rig {
     fn add_file(&self, path: &Path) -> SourceId {
         let found = self.add(path);
         assert_eq!(found.files.len(), 1);
-        found.files[0].file.source
+        found.files[0].source
     }
 
     async fn next(&mut self) -> SourceReport {
@@ -68,10 +69,9 @@ impl Rig {
 }
 
 fn paths(found: &Found) -> Vec<String> {
-    let path = |file: &tabferry_host::source::FoundFile| {
-        let mut components = file.folder.clone();
-        components.push(file.file.name.clone());
-        components.join("/")
+    let path = |file: &SourceFile| match file.folder.as_str() {
+        "" => file.name.clone(),
+        folder => format!("{folder}/{}", file.name),
     };
     found.files.iter().map(path).collect()
 }
@@ -91,8 +91,8 @@ async fn reads_are_answered_in_chunks_and_in_order() {
     fs::write(folder.path().join("b"), b"bbb").unwrap();
     let found = rig.add(&folder.path().join("a"));
     assert_eq!(paths(&found), ["a"]);
-    assert_eq!(found.files[0].file.bytes, data.len() as u64);
-    let a = found.files[0].file.source;
+    assert_eq!(found.files[0].bytes, data.len() as u64);
+    let a = found.files[0].source;
     let b = rig.add_file(&folder.path().join("b"));
     assert_ne!(a, b);
 
@@ -224,7 +224,7 @@ async fn few_files_are_open_at_a_time() {
     let canonical = fs::canonicalize(folder.path()).unwrap();
     for _ in 0..2 {
         for (number, file) in (0..).zip(&found.files) {
-            assert_eq!(rig.read(file.file.source, 0, 1).await.unwrap(), [number]);
+            assert_eq!(rig.read(file.source, 0, 1).await.unwrap(), [number]);
         }
     }
     let open = fs::read_dir("/proc/self/fd")
@@ -268,9 +268,9 @@ async fn a_folder_is_walked_without_its_links() {
         ]
     );
     assert_eq!((found.links, found.special, found.unreadable), (4, 2, 0));
-    let nothing = &found.files[2].file;
+    let nothing = &found.files[2];
     assert_eq!((nothing.name.as_str(), nothing.bytes), ("nothing", 0));
-    let source = found.files[5].file.source;
+    let source = found.files[5].source;
     assert_eq!(rig.read(source, 0, 5).await.unwrap(), b"b/c/e");
 
     // The real name of a folder that was named by a dot; a link's own name where a person named the link.
