@@ -175,9 +175,9 @@ mod tests {
 
     #[test]
     fn a_description_says_what_made_it_before_its_first_medium() {
-        let signed = signed("v=0\r\ns=-\r\nm=application 9\r\na=mid:0\r\n");
+        let named = signed("v=0\r\ns=-\r\nm=application 9\r\na=mid:0\r\n");
         let expected = "v=0\r\ns=-\r\na=tool:tabferry\r\nm=application 9\r\na=mid:0\r\n";
-        assert_eq!(signed, expected);
+        assert_eq!(named, expected);
         assert_eq!(signed("garbage"), "garbage");
     }
 }
