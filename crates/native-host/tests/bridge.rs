@@ -36,12 +36,25 @@ fn it_starts_the_daemon_and_passes_frames_on_until_the_browser_ends() {
     let mut bridge = Bridge::start(&home, ORIGINS[0]);
     bridge.say(&hello());
     let welcome = bridge.hear().unwrap();
-    assert!(matches!(welcome, FromDaemon::Welcome { version: VERSION, device: None, .. }));
+    assert!(matches!(
+        welcome,
+        FromDaemon::Welcome {
+            version: VERSION,
+            device: None,
+            ..
+        }
+    ));
     bridge.close();
     assert!(bridge.child.wait().unwrap().success());
     // Nothing but frames has come to stdout, and nobody holds it open: it is at its end.
     let mut rest = Vec::new();
-    bridge.child.stdout.as_mut().unwrap().read_to_end(&mut rest).unwrap();
+    bridge
+        .child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_to_end(&mut rest)
+        .unwrap();
     assert!(rest.is_empty());
     // The daemon has outlived it.
     let mut again = Bridge::start(&home, ORIGINS[0]);
@@ -134,7 +147,11 @@ fn garbage_is_answered_and_ends_the_connection() {
         let mut bridge = Bridge::start(&home, ORIGINS[0]);
         bridge.write(&u32::try_from(garbage.len()).unwrap().to_ne_bytes());
         bridge.write(garbage);
-        assert_eq!(error(&mut bridge), DaemonCode::InvalidMessage, "{garbage:?}");
+        assert_eq!(
+            error(&mut bridge),
+            DaemonCode::InvalidMessage,
+            "{garbage:?}"
+        );
         assert!(bridge.hear().is_none());
         bridge.child.wait().unwrap();
     }

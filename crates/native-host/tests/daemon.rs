@@ -4,7 +4,12 @@
 
 mod support;
 
+use std::fs::Permissions;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream as StdUnixStream};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::{Bridge, Home, PATIENCE, TestClient, association, hear, name, paired, signaling};
 use tabferry_host::bridge::ORIGINS;
@@ -19,12 +24,20 @@ async fn another_version_is_told_ours_and_nothing_else() {
     let _daemon = home.daemon().await;
     for version in [0, VERSION + 1] {
         let mut stream = home.stream().await;
-        frames::write_message(&mut stream, &Client::Terminal).await.unwrap();
+        frames::write_message(&mut stream, &Client::Terminal)
+            .await
+            .unwrap();
         let program = "9.9.9".to_owned();
         let hello = ToDaemon::Hello { version, program };
         frames::write_message(&mut stream, &hello).await.unwrap();
         let told = hear(&mut stream).await;
-        assert!(matches!(told, Some(FromDaemon::Welcome { version: VERSION, .. })));
+        assert!(matches!(
+            told,
+            Some(FromDaemon::Welcome {
+                version: VERSION,
+                ..
+            })
+        ));
         assert!(hear(&mut stream).await.is_none());
     }
 }
@@ -34,10 +47,20 @@ async fn whoever_says_something_before_hello_is_sent_away() {
     let home = Home::new();
     let _daemon = home.daemon().await;
     let mut stream = home.stream().await;
-    frames::write_message(&mut stream, &Client::Terminal).await.unwrap();
-    frames::write_message(&mut stream, &ToDaemon::Stop).await.unwrap();
+    frames::write_message(&mut stream, &Client::Terminal)
+        .await
+        .unwrap();
+    frames::write_message(&mut stream, &ToDaemon::Stop)
+        .await
+        .unwrap();
     let told = hear(&mut stream).await;
-    assert!(matches!(told, Some(FromDaemon::Error { code: DaemonCode::InvalidMessage, .. })));
+    assert!(matches!(
+        told,
+        Some(FromDaemon::Error {
+            code: DaemonCode::InvalidMessage,
+            ..
+        })
+    ));
     assert!(hear(&mut stream).await.is_none());
     home.terminal().await;
 }
@@ -48,12 +71,23 @@ async fn an_unknown_extension_behind_the_bridge_is_sent_away() {
     let _daemon = home.daemon().await;
     let mut stream = home.stream().await;
     let origin = "chrome-extension://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/".to_owned();
-    frames::write_message(&mut stream, &Client::Browser { origin }).await.unwrap();
+    frames::write_message(&mut stream, &Client::Browser { origin })
+        .await
+        .unwrap();
     let program = String::new();
-    let hello = ToDaemon::Hello { version: VERSION, program };
+    let hello = ToDaemon::Hello {
+        version: VERSION,
+        program,
+    };
     frames::write_message(&mut stream, &hello).await.unwrap();
     let told = hear(&mut stream).await;
-    assert!(matches!(told, Some(FromDaemon::Error { code: DaemonCode::NotAllowed, .. })));
+    assert!(matches!(
+        told,
+        Some(FromDaemon::Error {
+            code: DaemonCode::NotAllowed,
+            ..
+        })
+    ));
     assert!(hear(&mut stream).await.is_none());
 }
 
@@ -74,7 +108,10 @@ async fn an_extension_says_only_what_extensions_may() {
                 to,
                 what: Outgoing::Paths(Vec::new()),
             },
-            ToDaemon::Command(Command::SendFiles { to, files: Vec::new() }),
+            ToDaemon::Command(Command::SendFiles {
+                to,
+                files: Vec::new(),
+            }),
         ]
     };
     let mut stranger = home.browser().await;
@@ -89,15 +126,33 @@ async fn an_extension_says_only_what_extensions_may() {
     for message in [
         ToDaemon::Forget,
         ToDaemon::Configure(association(2).settings),
-        ToDaemon::Paired { base: Vec::new(), now: vec![paired(7, "Mallory")] },
-        ToDaemon::OwnPeer { peer: Some(PeerId::from_bytes([1; 16])) },
-        ToDaemon::Command(Command::Accept { transfer: TransferId(1) }),
+        ToDaemon::Paired {
+            base: Vec::new(),
+            now: vec![paired(7, "Mallory")],
+        },
+        ToDaemon::OwnPeer {
+            peer: Some(PeerId::from_bytes([1; 16])),
+        },
+        ToDaemon::Command(Command::Accept {
+            transfer: TransferId(1),
+        }),
         ToDaemon::ItemTaken { item: ItemId(1) },
-        ToDaemon::ShowInFolder { transfer: TransferId(1) },
+        ToDaemon::ShowInFolder {
+            transfer: TransferId(1),
+        },
     ] {
         stranger.say(&message).await;
         let answer = stranger.hear().await;
-        assert!(matches!(answer, Some(FromDaemon::Error { code: DaemonCode::NotAllowed, .. })), "{answer:?}");
+        assert!(
+            matches!(
+                answer,
+                Some(FromDaemon::Error {
+                    code: DaemonCode::NotAllowed,
+                    ..
+                })
+            ),
+            "{answer:?}"
+        );
     }
     stranger.say(&ToDaemon::Associate(association(2))).await;
     assert_eq!(stranger.error().await.0, DaemonCode::OtherDevice);
@@ -113,7 +168,10 @@ fn peers(message: FromDaemon) -> Option<Vec<PeerId>> {
 fn paired_names(message: FromDaemon) -> Option<Vec<String>> {
     match message {
         FromDaemon::Paired { paired } => {
-            let mut names: Vec<_> = paired.iter().map(|device| device.name.to_string()).collect();
+            let mut names: Vec<_> = paired
+                .iter()
+                .map(|device| device.name.to_string())
+                .collect();
             names.sort();
             Some(names)
         }
@@ -148,13 +206,28 @@ async fn two_extensions_share_one_daemon_and_know_of_each_other() {
     assert_eq!(first.until(peers).await, [two]);
 
     // What one changes in the paired devices the other is told, and both changes stay.
-    first.say(&ToDaemon::Paired { base: Vec::new(), now: vec![paired(7, "Phone")] }).await;
+    first
+        .say(&ToDaemon::Paired {
+            base: Vec::new(),
+            now: vec![paired(7, "Phone")],
+        })
+        .await;
     assert_eq!(second.until(paired_names).await, ["Phone"]);
-    second.say(&ToDaemon::Paired { base: Vec::new(), now: vec![paired(8, "Tablet")] }).await;
+    second
+        .say(&ToDaemon::Paired {
+            base: Vec::new(),
+            now: vec![paired(8, "Tablet")],
+        })
+        .await;
     assert_eq!(first.until(paired_names).await, ["Phone", "Tablet"]);
     assert_eq!(second.until(paired_names).await, ["Phone", "Tablet"]);
     let both = vec![paired(7, "Phone"), paired(8, "Tablet")];
-    first.say(&ToDaemon::Paired { base: both, now: vec![paired(8, "Tablet")] }).await;
+    first
+        .say(&ToDaemon::Paired {
+            base: both,
+            now: vec![paired(8, "Tablet")],
+        })
+        .await;
     assert_eq!(second.until(paired_names).await, ["Tablet"]);
 
     // One that leaves takes its peer away.
@@ -169,7 +242,12 @@ async fn an_extension_that_comes_again_is_told_what_has_changed() {
     let home = Home::new();
     let _daemon = home.daemon().await;
     let mut first = home.member(&association(1)).await;
-    first.say(&ToDaemon::Paired { base: Vec::new(), now: vec![paired(7, "Phone")] }).await;
+    first
+        .say(&ToDaemon::Paired {
+            base: Vec::new(),
+            now: vec![paired(7, "Phone")],
+        })
+        .await;
     first.say(&ToDaemon::Command(Command::Reconnect)).await;
     let mut second = home.browser().await;
     let mut changed = association(1);
@@ -178,7 +256,11 @@ async fn an_extension_that_comes_again_is_told_what_has_changed() {
     assert_eq!(second.until(paired_names).await, ["Phone"]);
     // Of the settings the last association's hold.
     let welcome = home.browser().await.welcome;
-    let FromDaemon::Welcome { device: Some(device), .. } = welcome else {
+    let FromDaemon::Welcome {
+        device: Some(device),
+        ..
+    } = welcome
+    else {
         panic!("{welcome:?}");
     };
     assert_eq!(device.name, name("Other name"));
@@ -190,7 +272,12 @@ async fn a_device_that_is_forgotten_is_forgotten_for_good() {
     let daemon = home.daemon().await;
     let mut first = home.member(&association(1)).await;
     let mut second = home.member(&association(1)).await;
-    first.say(&ToDaemon::Paired { base: Vec::new(), now: vec![paired(7, "Phone")] }).await;
+    first
+        .say(&ToDaemon::Paired {
+            base: Vec::new(),
+            now: vec![paired(7, "Phone")],
+        })
+        .await;
     second.until(paired_names).await;
     first.say(&ToDaemon::Forget).await;
     // The other one has to come again, and finds a daemon of nobody.
@@ -202,7 +289,12 @@ async fn a_device_that_is_forgotten_is_forgotten_for_good() {
     daemon.kill();
     let _daemon = home.daemon().await;
     let mut anew = home.member(&association(2)).await;
-    assert!(anew.said_so_far().await.into_iter().all(|said| paired_names(said).is_none()));
+    assert!(
+        anew.said_so_far()
+            .await
+            .into_iter()
+            .all(|said| paired_names(said).is_none())
+    );
 }
 
 #[tokio::test]
@@ -210,14 +302,26 @@ async fn kill_9_loses_nothing_that_was_kept() {
     let home = Home::new();
     let daemon = home.daemon().await;
     let mut member = home.member(&association(1)).await;
-    member.say(&ToDaemon::Paired { base: Vec::new(), now: vec![paired(7, "Phone")] }).await;
+    member
+        .say(&ToDaemon::Paired {
+            base: Vec::new(),
+            now: vec![paired(7, "Phone")],
+        })
+        .await;
     // Answers come in order.
     member.said_so_far().await;
     daemon.kill();
-    assert!(home.socket().exists(), "the dead daemon's socket lies there");
+    assert!(
+        home.socket().exists(),
+        "the dead daemon's socket lies there"
+    );
     let _daemon = home.daemon().await;
     let mut again = home.browser().await;
-    let FromDaemon::Welcome { device: Some(device), .. } = &again.welcome else {
+    let FromDaemon::Welcome {
+        device: Some(device),
+        ..
+    } = &again.welcome
+    else {
         panic!("{:?}", again.welcome);
     };
     assert_eq!(device.name, name("Laptop"));
@@ -241,7 +345,10 @@ async fn of_two_daemons_started_at_once_one_wins_and_serves_both_clients() {
     let started: Vec<_> = (0..4)
         .map(|_| {
             let mut bridge = Bridge::start(&home, ORIGINS[0]);
-            bridge.say(&ToDaemon::Hello { version: VERSION, program: String::new() });
+            bridge.say(&ToDaemon::Hello {
+                version: VERSION,
+                program: String::new(),
+            });
             bridge
         })
         .collect();
@@ -285,7 +392,10 @@ fn listening(pid: u32) -> Vec<String> {
         .unwrap()
         .filter_map(|entry| {
             let target = std::fs::read_link(entry.ok()?.path()).ok()?;
-            let inode = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            let inode = target
+                .to_str()?
+                .strip_prefix("socket:[")?
+                .strip_suffix(']')?;
             Some(inode.to_owned())
         })
         .collect();
@@ -301,80 +411,115 @@ fn listening(pid: u32) -> Vec<String> {
         .collect()
 }
 
+/// What another user does with the daemon's socket: this test program itself, run as that user.
+const ROLE: &str = "TABFERRY_TEST_ROLE";
+const SOCKET: &str = "TABFERRY_TEST_SOCKET";
+
+/// The part of the other user in the tests below. Does nothing by itself.
+#[test]
+fn the_other_user() {
+    let (Ok(role), Ok(socket)) = (std::env::var(ROLE), std::env::var(SOCKET)) else {
+        return;
+    };
+    if role == "connect" {
+        match StdUnixStream::connect(socket) {
+            Err(error) => println!("other user: {:?}", error.kind()),
+            Ok(mut stream) => {
+                // Whatever it says: the daemon must not wait for it, and must not answer.
+                let heard = stream.read(&mut [0; 1]);
+                println!("other user: connected, then {heard:?}");
+            }
+        }
+    } else {
+        let listener = UnixListener::bind(socket).unwrap();
+        println!("other user: listening");
+        let (mut stream, _) = listener.accept().unwrap();
+        let heard = stream.read(&mut [0; 1]);
+        println!("other user: heard {heard:?}");
+    }
+}
+
+/// Starts it; `None` where that is not possible.
+fn other_user(home: &Home, role: &str) -> Option<support::Daemon> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can run a process as another user");
+        return None;
+    }
+    static COPIES: AtomicU32 = AtomicU32::new(0);
+    let copy = COPIES.fetch_add(1, Ordering::Relaxed);
+    let program = home.directory.path().join(format!("other-user-{copy}"));
+    // By another process: a file that this one has open for writing, in a child of another test, can't be run.
+    let copied = std::process::Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
+    // Even where directories would let them in.
+    for path in [home.directory.path(), &home.places.runtime, &program] {
+        std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+    }
+    let spawned = std::process::Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(program)
+        .args(["--exact", "the_other_user", "--nocapture"])
+        .env(ROLE, role)
+        .env(SOCKET, home.socket())
+        .stdout(Stdio::piped())
+        .spawn();
+    if spawned.is_err() {
+        eprintln!("SKIPPED: setpriv is not installed");
+    }
+    spawned.ok().map(support::Daemon)
+}
+
+/// The next thing that the other user tells.
+fn told(other: &mut support::Daemon) -> String {
+    let mut line = String::new();
+    let stdout = other.0.stdout.as_mut().unwrap();
+    let mut byte = [0];
+    while !line.starts_with("other user: ") || !line.ends_with('\n') {
+        if line.ends_with('\n') {
+            line.clear();
+        }
+        stdout.read_exact(&mut byte).unwrap();
+        line.push(byte[0].into());
+        // The test's own name may stand before it.
+        if let Some(at) = line.find("other user: ") {
+            line.drain(..at);
+        }
+    }
+    line.trim_start_matches("other user: ").trim().to_owned()
+}
+
 #[tokio::test]
 async fn another_user_cannot_connect() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can run a client as another user");
-        return;
-    }
     let home = Home::new();
     let _daemon = home.daemon().await;
-    // Even where the directories would let them in.
-    use std::os::unix::fs::PermissionsExt;
-    for path in [home.directory.path(), &home.places.runtime] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let connect = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(60); \
-         s.sendall(b'x'); sys.exit(0 if s.recv(1)==b'' else 9)";
-    let as_other = |mode: u32| {
-        std::fs::set_permissions(home.socket(), std::fs::Permissions::from_mode(mode)).unwrap();
-        let socket = home.socket();
-        let run = std::process::Command::new("setpriv")
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-c", connect])
-            .arg(&socket)
-            .stderr(Stdio::piped())
-            .output();
-        run.map(|output| (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
-    };
-    let (Ok((closed, error)), Ok((open, open_error))) = (as_other(0o600), as_other(0o666)) else {
-        eprintln!("SKIPPED: setpriv is not installed");
+    let Some(mut other) = other_user(&home, "connect") else {
         return;
     };
-    if error.contains("No such file") {
-        eprintln!("SKIPPED: python3 is not installed");
-        return;
-    }
-    assert!(error.contains("PermissionError"), "{closed:?} {error}");
-    // The socket's mode let them connect, and the daemon hangs up on them by their uid.
-    let hung_up = open == Some(0)
-        || open_error.contains("ConnectionResetError")
-        || open_error.contains("BrokenPipeError");
-    assert!(hung_up, "{open:?} {open_error}");
+    assert_eq!(told(&mut other), "PermissionDenied");
+    // If the socket's mode lets them connect, the daemon knows them by their uid.
+    std::fs::set_permissions(home.socket(), Permissions::from_mode(0o777)).unwrap();
+    let mut other = other_user(&home, "connect").unwrap();
+    assert_eq!(told(&mut other), "connected, then Ok(0)");
+    assert!(home.log().contains("belongs to user 65534"));
     home.terminal().await;
 }
 
 #[tokio::test]
 async fn a_client_does_not_speak_to_another_users_daemon() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can run a daemon as another user");
-        return;
-    }
     let home = Home::new();
     std::fs::create_dir_all(&home.places.runtime).unwrap();
-    let listen = "import socket,sys,os; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); \
-         print('listening', flush=True); s.accept()[0].recv(1)";
-    // The other user made it, wherever that user was able to.
-    for path in [home.directory.path(), &home.places.runtime] {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
-    }
-    let spawned = std::process::Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-c", listen])
-        .arg(home.socket())
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(child) = spawned else {
-        eprintln!("SKIPPED: setpriv is not installed");
+    let Some(mut impostor) = other_user(&home, "listen") else {
         return;
     };
-    let mut impostor = support::Daemon(child);
-    let mut line = [0; 9];
-    use std::io::Read;
-    impostor.0.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+    assert_eq!(told(&mut impostor), "listening");
     let output = home.command(&["status"]).output().unwrap();
     assert!(!output.status.success());
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("belongs to user 65534"), "{told}");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(complaint.contains("belongs to user 65534"), "{complaint}");
+    assert_eq!(told(&mut impostor), "heard Ok(0)");
 }
 
 #[tokio::test]
@@ -391,7 +536,9 @@ async fn a_client_that_does_not_read_is_cut_and_disturbs_nobody() {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, flood).await.expect("it is cut");
+    tokio::time::timeout(PATIENCE, flood)
+        .await
+        .expect("it is cut");
     let mut other: TestClient = home.terminal().await;
     assert_eq!(other.status().await.browsers, 0);
 }
@@ -405,7 +552,10 @@ async fn an_idle_daemon_ends_and_says_so_in_its_log() {
     terminal.status().await;
     drop(terminal);
     let ended = tokio::task::spawn_blocking(move || daemon.0.wait().unwrap());
-    let status = tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+    let status = tokio::time::timeout(PATIENCE, ended)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(status.success());
     assert!(home.log().contains("nothing to do"));
     assert!(!home.socket().exists());

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::card::DeviceCard;
 use crate::hex;
 use crate::host::{
-    Command, ConnectionView, DeviceView, Event, ItemView, PlainItem, Settings, Snapshot, Trust, TrustCommand,
+    Command, ConnectionView, DeviceView, Event, ItemView, PlainItem, Settings, Snapshot, Trust,
+    TrustCommand,
 };
 use crate::id::{DeviceId, ItemId, PeerId, TransferId};
 use crate::identity::{DeviceKey, KEY_BYTES};

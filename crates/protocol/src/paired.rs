@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_merged_list_is_no_longer_than_any() {
-        let many = |from: u8| -> Vec<_> { (from..from + 32).map(|seed| device(seed, "d")).collect() };
+        let many =
+            |from: u8| -> Vec<_> { (from..from + 32).map(|seed| device(seed, "d")).collect() };
         assert_eq!(merge(&many(0), &[], &many(100)).len(), PAIRED_DEVICES);
     }
 }

@@ -18,8 +18,8 @@ use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::native::{
     Association, Client, FromDaemon, Identity, Status, ToDaemon, VERSION,
 };
-use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::pair::PairSecret;
+use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_signaling::{Config, Server};
 use tempfile::TempDir;
 use tokio::net::UnixStream;
@@ -51,7 +51,10 @@ impl Home {
     }
 
     pub(crate) fn config(&self, key: &str, value: &str) {
-        let output = self.command(&["config", "set", key, value]).output().unwrap();
+        let output = self
+            .command(&["config", "set", key, value])
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{output:?}");
     }
 
@@ -69,7 +72,11 @@ impl Home {
 
     /// A daemon that listens already.
     pub(crate) async fn daemon(&self) -> Daemon {
-        let child = self.command(&["daemon"]).stdin(Stdio::null()).spawn().unwrap();
+        let child = self
+            .command(&["daemon"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         let daemon = Daemon(child);
         self.wait_for_daemon().await;
         daemon
@@ -171,7 +178,9 @@ impl TestClient {
     }
 
     pub(crate) async fn say(&mut self, message: &ToDaemon) {
-        frames::write_message(&mut self.stream, message).await.unwrap();
+        frames::write_message(&mut self.stream, message)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn hear(&mut self) -> Option<FromDaemon> {
@@ -210,7 +219,9 @@ impl TestClient {
     }
 
     pub(crate) async fn ended(&mut self, id: TransferId) -> TransferState {
-        self.transfer(id, |shown| shown.state.is_final()).await.state
+        self.transfer(id, |shown| shown.state.is_final())
+            .await
+            .state
     }
 
     pub(crate) async fn status(&mut self) -> Status {
