@@ -223,7 +223,7 @@ async fn what_is_cancelled_in_mid_way_leaves_nothing() {
 async fn a_transfer_goes_on_when_all_who_asked_for_it_have_left() {
     let mut pair = Pair::new().await;
     let mut person = pair.person().await;
-    let path = pair.file("long.bin", 192 * 1024 * 1024);
+    let path = pair.file("long.bin", 48 * 1024 * 1024);
     let sent = pair.send_file(&path).await;
     let transfer = proposal(&mut person).await.transfer;
     person
