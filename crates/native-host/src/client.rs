@@ -91,7 +91,9 @@ impl Client {
             FromDaemon::Welcome { program, .. } => {
                 Err(ClientError::OtherVersion { daemon: program })
             }
-            other => Err(ClientError::Nonsense(format!("{other:?} in place of a welcome"))),
+            other => Err(ClientError::Nonsense(format!(
+                "{other:?} in place of a welcome"
+            ))),
         }
     }
 
@@ -138,8 +140,9 @@ impl Speaker {
 
 async fn hear(from: &mut ReadHalf<Stream>) -> Result<FromDaemon, ClientError> {
     match frames::read(from).await {
-        Ok(Some(frame)) => serde_json::from_slice(&frame)
-            .map_err(|error| ClientError::Nonsense(error.to_string())),
+        Ok(Some(frame)) => {
+            serde_json::from_slice(&frame).map_err(|error| ClientError::Nonsense(error.to_string()))
+        }
         Ok(None) | Err(FrameError::Cut | FrameError::Io(_)) => Err(ClientError::Ended),
         Err(error) => Err(ClientError::Nonsense(error.to_string())),
     }

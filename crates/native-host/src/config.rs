@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tabferry_protocol::card::DeviceName;
 
 use crate::files;
+use crate::inbox;
 use crate::places::{self, Places};
 
 /// The signaling server of a device that nobody has told another one.
@@ -104,7 +105,10 @@ impl Config {
     /// The value of a key, as a person reads it; `None` if nobody has set it.
     pub fn value(&self, key: &str) -> Result<Option<String>, ConfigError> {
         Ok(match key {
-            "downloads" => self.downloads.as_ref().map(|path| path.display().to_string()),
+            "downloads" => self
+                .downloads
+                .as_ref()
+                .map(|path| path.display().to_string()),
             "idle-exit" => match self.idle_exit {
                 IdleExit::Auto => None,
                 IdleExit::Never => Some("never".to_owned()),
@@ -132,10 +136,9 @@ impl Config {
                 };
             }
             "name" => {
-                self.name = value
-                    .map(DeviceName::from_typed)
-                    .transpose()
-                    .map_err(|_| ConfigError::Value("a name needs at least one visible character"))?;
+                self.name = value.map(DeviceName::from_typed).transpose().map_err(|_| {
+                    ConfigError::Value("a name needs at least one visible character")
+                })?;
             }
             "server" => {
                 let is_address = |url: &str| crate::signaling_address::complete(url).is_some();
@@ -155,7 +158,7 @@ impl Config {
     pub fn downloads(&self) -> PathBuf {
         self.downloads
             .clone()
-            .or_else(places::downloads)
+            .or_else(inbox::downloads)
             .unwrap_or_else(std::env::temp_dir)
     }
 }
@@ -223,6 +226,9 @@ mod tests {
         let places = Places::within(home.path());
         Config::default().save(&places).unwrap();
         fs::write(places.config.join("config.json"), "{").unwrap();
-        assert!(matches!(Config::load(&places), Err(ConfigError::File { .. })));
+        assert!(matches!(
+            Config::load(&places),
+            Err(ConfigError::File { .. })
+        ));
     }
 }

@@ -340,11 +340,7 @@ impl Daemon {
     }
 
     /// Becomes an endpoint of this device, from now on and at the next start.
-    fn become_device(
-        &mut self,
-        kept: KeptDevice,
-        paired: Vec<PairedDevice>,
-    ) -> anyhow::Result<()> {
+    fn become_device(&mut self, kept: KeptDevice, paired: Vec<PairedDevice>) -> anyhow::Result<()> {
         self.state.keep_paired(&paired)?;
         self.state.keep_device(&kept)?;
         self.paired = paired;
@@ -372,7 +368,11 @@ impl Daemon {
     fn own_settings(&self) -> Settings {
         let server = self.config.server.clone();
         Settings {
-            name: self.config.name.clone().unwrap_or_else(crate::machine::name),
+            name: self
+                .config
+                .name
+                .clone()
+                .unwrap_or_else(crate::machine::name),
             kind: DeviceKind::Computer,
             server: server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
             visibility: Visibility::default(),
@@ -394,7 +394,9 @@ impl Daemon {
     /// Where received files go now.
     fn folder(&self) -> PathBuf {
         let latest_first = self.clients.values().rev();
-        let folder = latest_first.filter_map(|client| client.folder.clone()).next();
+        let folder = latest_first
+            .filter_map(|client| client.folder.clone())
+            .next();
         folder.unwrap_or_else(|| self.config.downloads())
     }
 }

@@ -95,18 +95,26 @@ mod tests {
         for length in [NATIVE_FRAME_BYTES as u32 + 1, u32::MAX] {
             let bytes = framed(length, b"{}");
             let mut from = bytes.as_slice();
-            assert!(matches!(read(&mut from).await, Err(FrameError::TooLong(told)) if told == length));
+            assert!(
+                matches!(read(&mut from).await, Err(FrameError::TooLong(told)) if told == length)
+            );
             assert_eq!(from, b"{}");
         }
         let bytes = framed(0, b"{}");
-        assert!(matches!(read(&mut bytes.as_slice()).await, Err(FrameError::Empty)));
+        assert!(matches!(
+            read(&mut bytes.as_slice()).await,
+            Err(FrameError::Empty)
+        ));
     }
 
     #[tokio::test]
     async fn an_end_within_a_frame_is_told_from_one_between_frames() {
         let bytes = framed(4, b"{}");
         for cut in 1..bytes.len() {
-            assert!(matches!(read(&mut &bytes[..cut]).await, Err(FrameError::Cut)), "{cut}");
+            assert!(
+                matches!(read(&mut &bytes[..cut]).await, Err(FrameError::Cut)),
+                "{cut}"
+            );
         }
     }
 

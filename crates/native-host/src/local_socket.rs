@@ -72,6 +72,10 @@ impl Listener {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the file is empty, in a directory of this user alone, and is there to be locked"
+)]
 fn lock(path: &Path) -> Result<io::Result<File>, BindError> {
     let opened = File::options()
         .create(true)

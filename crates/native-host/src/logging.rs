@@ -15,6 +15,10 @@ const LOG_BYTES: u64 = 1024 * 1024;
 const FILTER_VARIABLE: &str = "TABFERRY_LOG";
 
 /// Logs to `<name>.log` from now on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a log is appended to, in a directory of this user alone, and replaces an older one"
+)]
 pub fn start(places: &Places, name: &str) -> io::Result<()> {
     places::make_private(&places.state)?;
     let path = places.state.join(format!("{name}.log"));

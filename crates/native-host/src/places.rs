@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use directories::{BaseDirs, UserDirs};
+use directories::BaseDirs;
 
 /// Names one directory that holds all of the others, in place of the system's usual places.
 pub const HOME_VARIABLE: &str = "TABFERRY_HOME";
@@ -60,15 +60,6 @@ impl Places {
             config: home.join("config"),
         }
     }
-}
-
-/// Where this person's browsers put files.
-pub fn downloads() -> Option<PathBuf> {
-    let user = UserDirs::new()?;
-    Some(
-        user.download_dir()
-            .map_or_else(|| user.home_dir().join("Downloads"), Path::to_owned),
-    )
 }
 
 /// Makes a directory that only this person can look into, and its parents. Errors if it belongs to somebody else.

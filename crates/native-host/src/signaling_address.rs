@@ -27,15 +27,25 @@ mod tests {
     fn an_address_is_completed_as_in_the_browser() {
         for (given, expected) in [
             ("ws://127.0.0.1:7717", Some("ws://127.0.0.1:7717/v1/signal")),
-            (" http://nas.local:7717/ ", Some("ws://nas.local:7717/v1/signal")),
-            ("https://ferry.example/#top", Some("wss://ferry.example/v1/signal")),
+            (
+                " http://nas.local:7717/ ",
+                Some("ws://nas.local:7717/v1/signal"),
+            ),
+            (
+                "https://ferry.example/#top",
+                Some("wss://ferry.example/v1/signal"),
+            ),
             ("wss://ferry.example/own", Some("wss://ferry.example/own")),
             ("", None),
             ("localhost:7717", None),
             ("ftp://ferry.example", None),
             ("ws://", None),
         ] {
-            assert_eq!(complete(given).as_ref().map(Url::as_str), expected, "{given}");
+            assert_eq!(
+                complete(given).as_ref().map(Url::as_str),
+                expected,
+                "{given}"
+            );
         }
     }
 }

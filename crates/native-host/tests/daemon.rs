@@ -4,7 +4,12 @@
 
 mod support;
 
+use std::fs::Permissions;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream as StdUnixStream};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::{Bridge, Home, PATIENCE, TestClient, association, hear, name, paired, signaling};
 use tabferry_host::bridge::ORIGINS;
@@ -406,105 +411,115 @@ fn listening(pid: u32) -> Vec<String> {
         .collect()
 }
 
+/// What another user does with the daemon's socket: this test program itself, run as that user.
+const ROLE: &str = "TABFERRY_TEST_ROLE";
+const SOCKET: &str = "TABFERRY_TEST_SOCKET";
+
+/// The part of the other user in the tests below. Does nothing by itself.
+#[test]
+fn the_other_user() {
+    let (Ok(role), Ok(socket)) = (std::env::var(ROLE), std::env::var(SOCKET)) else {
+        return;
+    };
+    if role == "connect" {
+        match StdUnixStream::connect(socket) {
+            Err(error) => println!("other user: {:?}", error.kind()),
+            Ok(mut stream) => {
+                // Whatever it says: the daemon must not wait for it, and must not answer.
+                let heard = stream.read(&mut [0; 1]);
+                println!("other user: connected, then {heard:?}");
+            }
+        }
+    } else {
+        let listener = UnixListener::bind(socket).unwrap();
+        println!("other user: listening");
+        let (mut stream, _) = listener.accept().unwrap();
+        let heard = stream.read(&mut [0; 1]);
+        println!("other user: heard {heard:?}");
+    }
+}
+
+/// Starts it; `None` where that is not possible.
+fn other_user(home: &Home, role: &str) -> Option<support::Daemon> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can run a process as another user");
+        return None;
+    }
+    static COPIES: AtomicU32 = AtomicU32::new(0);
+    let copy = COPIES.fetch_add(1, Ordering::Relaxed);
+    let program = home.directory.path().join(format!("other-user-{copy}"));
+    // By another process: a file that this one has open for writing, in a child of another test, can't be run.
+    let copied = std::process::Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
+    // Even where directories would let them in.
+    for path in [home.directory.path(), &home.places.runtime, &program] {
+        std::fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+    }
+    let spawned = std::process::Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(program)
+        .args(["--exact", "the_other_user", "--nocapture"])
+        .env(ROLE, role)
+        .env(SOCKET, home.socket())
+        .stdout(Stdio::piped())
+        .spawn();
+    if spawned.is_err() {
+        eprintln!("SKIPPED: setpriv is not installed");
+    }
+    spawned.ok().map(support::Daemon)
+}
+
+/// The next thing that the other user tells.
+fn told(other: &mut support::Daemon) -> String {
+    let mut line = String::new();
+    let stdout = other.0.stdout.as_mut().unwrap();
+    let mut byte = [0];
+    while !line.starts_with("other user: ") || !line.ends_with('\n') {
+        if line.ends_with('\n') {
+            line.clear();
+        }
+        stdout.read_exact(&mut byte).unwrap();
+        line.push(byte[0].into());
+        // The test's own name may stand before it.
+        if let Some(at) = line.find("other user: ") {
+            line.drain(..at);
+        }
+    }
+    line.trim_start_matches("other user: ").trim().to_owned()
+}
+
 #[tokio::test]
 async fn another_user_cannot_connect() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can run a client as another user");
-        return;
-    }
     let home = Home::new();
     let _daemon = home.daemon().await;
-    // Even where the directories would let them in.
-    use std::os::unix::fs::PermissionsExt;
-    for path in [home.directory.path(), &home.places.runtime] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let connect = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(60); \
-         s.sendall(b'x'); sys.exit(0 if s.recv(1)==b'' else 9)";
-    let as_other = |mode: u32| {
-        std::fs::set_permissions(home.socket(), std::fs::Permissions::from_mode(mode)).unwrap();
-        let socket = home.socket();
-        let run = std::process::Command::new("setpriv")
-            .args([
-                "--reuid=65534",
-                "--regid=65534",
-                "--clear-groups",
-                "python3",
-                "-c",
-                connect,
-            ])
-            .arg(&socket)
-            .stderr(Stdio::piped())
-            .output();
-        run.map(|output| {
-            (
-                output.status.code(),
-                String::from_utf8_lossy(&output.stderr).into_owned(),
-            )
-        })
-    };
-    let (Ok((closed, error)), Ok((open, open_error))) = (as_other(0o600), as_other(0o666)) else {
-        eprintln!("SKIPPED: setpriv is not installed");
+    let Some(mut other) = other_user(&home, "connect") else {
         return;
     };
-    if error.contains("No such file") {
-        eprintln!("SKIPPED: python3 is not installed");
-        return;
-    }
-    assert!(error.contains("PermissionError"), "{closed:?} {error}");
-    // The socket's mode let them connect, and the daemon hangs up on them by their uid.
-    let hung_up = open == Some(0)
-        || open_error.contains("ConnectionResetError")
-        || open_error.contains("BrokenPipeError");
-    assert!(hung_up, "{open:?} {open_error}");
+    assert_eq!(told(&mut other), "PermissionDenied");
+    // If the socket's mode lets them connect, the daemon knows them by their uid.
+    std::fs::set_permissions(home.socket(), Permissions::from_mode(0o777)).unwrap();
+    let mut other = other_user(&home, "connect").unwrap();
+    assert_eq!(told(&mut other), "connected, then Ok(0)");
+    assert!(home.log().contains("belongs to user 65534"));
     home.terminal().await;
 }
 
 #[tokio::test]
 async fn a_client_does_not_speak_to_another_users_daemon() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can run a daemon as another user");
-        return;
-    }
     let home = Home::new();
     std::fs::create_dir_all(&home.places.runtime).unwrap();
-    let listen = "import socket,sys,os; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); \
-         print('listening', flush=True); s.accept()[0].recv(1)";
-    // The other user made it, wherever that user was able to.
-    for path in [home.directory.path(), &home.places.runtime] {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
-    }
-    let spawned = std::process::Command::new("setpriv")
-        .args([
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "python3",
-            "-c",
-            listen,
-        ])
-        .arg(home.socket())
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(child) = spawned else {
-        eprintln!("SKIPPED: setpriv is not installed");
+    let Some(mut impostor) = other_user(&home, "listen") else {
         return;
     };
-    let mut impostor = support::Daemon(child);
-    let mut line = [0; 9];
-    use std::io::Read;
-    impostor
-        .0
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut line)
-        .unwrap();
+    assert_eq!(told(&mut impostor), "listening");
     let output = home.command(&["status"]).output().unwrap();
     assert!(!output.status.success());
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("belongs to user 65534"), "{told}");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(complaint.contains("belongs to user 65534"), "{complaint}");
+    assert_eq!(told(&mut impostor), "heard Ok(0)");
 }
 
 #[tokio::test]

@@ -163,8 +163,13 @@ mod tests {
 
     #[test]
     fn the_daemon_is_started_as_it_understands() {
-        let arguments = ["tabferry"].into_iter().chain(crate::launch::DAEMON_ARGUMENTS);
+        let arguments = ["tabferry"]
+            .into_iter()
+            .chain(crate::launch::DAEMON_ARGUMENTS);
         let parsed = Arguments::try_parse_from(arguments).unwrap();
-        assert!(matches!(parsed.command, Command::Daemon(DaemonArguments { background: true })));
+        assert!(matches!(
+            parsed.command,
+            Command::Daemon(DaemonArguments { background: true })
+        ));
     }
 }

@@ -46,7 +46,9 @@ async fn reload(places: &Places, key: &str) -> Result<(), CommandError> {
     client.say(&ToDaemon::Status).await?;
     loop {
         match client.hear().await? {
-            FromDaemon::Status(status) if status.associated && ["name", "server"].contains(&key) => {
+            FromDaemon::Status(status)
+                if status.associated && ["name", "server"].contains(&key) =>
+            {
                 return print(
                     "The extension shares this device: its settings hold until it is removed there.",
                 );

@@ -8,10 +8,10 @@ use tabferry_protocol::native::{FromDaemon, ToDaemon};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use super::CommandError;
 use super::arguments::DevicesArguments;
 use super::status::problem;
 use super::terminal::{self, print};
-use super::CommandError;
 use crate::client::{Client, ClientError};
 use crate::places::Places;
 
@@ -38,7 +38,9 @@ pub(super) async fn run(places: &Places, arguments: &DevicesArguments) -> Result
         return Err(CommandError::Unreachable(problem(why).to_owned()));
     }
     if snapshot.devices.is_empty() {
-        return print("No other devices. Open Tabferry on one in the same network, or run `tabferry pair`.");
+        return print(
+            "No other devices. Open Tabferry on one in the same network, or run `tabferry pair`.",
+        );
     }
     for device in &snapshot.devices {
         print(&terminal::device(device))?;
@@ -147,7 +149,10 @@ mod tests {
     #[test]
     fn of_two_of_one_name_the_paired_one_is_meant_or_a_person_is_asked() {
         let twins = [device(1, "NAS", false), device(2, "NAS", false)];
-        assert!(matches!(pick(&twins, "NAS"), Err(CommandError::Unreachable(_))));
+        assert!(matches!(
+            pick(&twins, "NAS"),
+            Err(CommandError::Unreachable(_))
+        ));
         let one_paired = [device(1, "NAS", false), device(2, "NAS", true)];
         let found = pick(&one_paired, "NAS").unwrap().unwrap();
         assert_eq!(found.id, one_paired[1].id);

@@ -96,7 +96,9 @@ async fn follow(hearing: &mut Hearing) -> Result<(), CommandError> {
 fn ended(reason: CodeEnd) -> CommandError {
     let why = match reason {
         CodeEnd::Mistyped => "this is no code; codes look like ABCD-EFGH",
-        CodeEnd::NotFound => "no such code is open: it is mistyped, used up or too old; make a new one",
+        CodeEnd::NotFound => {
+            "no such code is open: it is mistyped, used up or too old; make a new one"
+        }
         CodeEnd::Wrong => {
             "the codes differ: it was mistyped, or somebody is in between; make a new one"
         }

@@ -20,7 +20,8 @@ use crate::places::Places;
 pub(super) async fn run(places: &Places, arguments: ReceiveArguments) -> Result<(), CommandError> {
     if !arguments.accept && !is_interactive() {
         return Err(CommandError::Other(
-            "nobody can be asked here: stdin is no terminal; use --accept to accept everything".to_owned(),
+            "nobody can be asked here: stdin is no terminal; use --accept to accept everything"
+                .to_owned(),
         ));
     }
     let folder = match &arguments.to_dir {
@@ -43,7 +44,10 @@ pub(super) async fn run(places: &Places, arguments: ReceiveArguments) -> Result<
         once: arguments.once,
         proposals: VecDeque::new(),
     };
-    eprint(&format!("Receiving into {}. End with Ctrl+C.", shown.display()));
+    eprint(&format!(
+        "Receiving into {}. End with Ctrl+C.",
+        shown.display()
+    ));
     tokio::select! {
         ended = receiver.serve() => ended,
         _ = tokio::signal::ctrl_c() => Err(CommandError::Interrupted),
@@ -108,7 +112,8 @@ impl Receiver {
                 Ok(false)
             }
             FromDaemon::Event(Event::ProposalEnded { transfer }) => {
-                self.proposals.retain(|waiting| waiting.transfer != transfer);
+                self.proposals
+                    .retain(|waiting| waiting.transfer != transfer);
                 Ok(false)
             }
             FromDaemon::Event(Event::TransferEnded { transfer })
@@ -143,8 +148,12 @@ impl Receiver {
     }
 
     async fn answer(&mut self, transfer: TransferId, yes: bool) -> Result<(), CommandError> {
-        let was_there = self.proposals.iter().any(|waiting| waiting.transfer == transfer);
-        self.proposals.retain(|waiting| waiting.transfer != transfer);
+        let was_there = self
+            .proposals
+            .iter()
+            .any(|waiting| waiting.transfer == transfer);
+        self.proposals
+            .retain(|waiting| waiting.transfer != transfer);
         if !was_there {
             eprint("It was withdrawn meanwhile.");
             return Ok(());
@@ -158,33 +167,46 @@ impl Receiver {
     }
 
     fn end(&self, transfer: &TransferView) -> Result<bool, CommandError> {
-        let (what, from) = (subject(&transfer.subject), terminal::device(&transfer.device));
+        let (what, from) = (
+            subject(&transfer.subject),
+            terminal::device(&transfer.device),
+        );
         match transfer.state {
             TransferState::Done => {
-                let name = transfer.stored.as_ref().map(|stored| terminal::line(&stored.name));
+                let name = transfer
+                    .stored
+                    .as_ref()
+                    .map(|stored| terminal::line(&stored.name));
                 match name.filter(|name| *name != what) {
-                    Some(name) => print(&format!("Received {what} from {from}, the last as {name}."))?,
+                    Some(name) => {
+                        print(&format!("Received {what} from {from}, the last as {name}."))?
+                    }
                     None => print(&format!("Received {what} from {from}."))?,
                 }
                 Ok(self.once)
             }
-            TransferState::Failed { code } if self.once => {
-                Err(CommandError::Other(format!("{what} from {from}: {}", reason(code))))
-            }
+            TransferState::Failed { code } if self.once => Err(CommandError::Other(format!(
+                "{what} from {from}: {}",
+                reason(code)
+            ))),
             TransferState::Failed { code } => {
                 eprint(&format!("{what} from {from}: {}", reason(code)));
                 Ok(false)
             }
-            TransferState::Cancelled { .. } | TransferState::Declined { .. } if self.once => {
-                Err(CommandError::Declined(format!("{what} from {from} was stopped")))
-            }
+            TransferState::Cancelled { .. } | TransferState::Declined { .. } if self.once => Err(
+                CommandError::Declined(format!("{what} from {from} was stopped")),
+            ),
             _ => Ok(false),
         }
     }
 }
 
 fn question(proposal: &ProposalView) -> String {
-    let mut names: Vec<_> = proposal.names.iter().map(|name| terminal::line(name)).collect();
+    let mut names: Vec<_> = proposal
+        .names
+        .iter()
+        .map(|name| terminal::line(name))
+        .collect();
     if usize::try_from(proposal.files).is_ok_and(|files| files > names.len()) {
         names.push("…".to_owned());
     }

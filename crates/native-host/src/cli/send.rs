@@ -48,12 +48,15 @@ pub(super) async fn run(places: &Places, arguments: SendArguments) -> Result<(),
             "{name} declined: {}",
             reason(code)
         ))),
-        TransferState::Cancelled { .. } => {
-            Err(CommandError::Declined("the transfer was stopped".to_owned()))
-        }
-        TransferState::Failed { code: code @ (Code::Unreachable | Code::PeerNotFound | Code::PeerGone) } => {
-            Err(CommandError::Unreachable(format!("{name}: {}", reason(code))))
-        }
+        TransferState::Cancelled { .. } => Err(CommandError::Declined(
+            "the transfer was stopped".to_owned(),
+        )),
+        TransferState::Failed {
+            code: code @ (Code::Unreachable | Code::PeerNotFound | Code::PeerGone),
+        } => Err(CommandError::Unreachable(format!(
+            "{name}: {}",
+            reason(code)
+        ))),
         TransferState::Failed { code } => Err(CommandError::Other(reason(code))),
         _ => Err(ClientError::Ended.into()),
     }
@@ -68,7 +71,9 @@ async fn outgoing(
         return match arguments.what.as_slice() {
             [only] if only == "-" && arguments.text => Ok((text().await?, None)),
             [only] if only == "-" => spool(arguments.name.as_deref()).await,
-            _ => Err(CommandError::Other("- goes alone, and --text with it".to_owned())),
+            _ => Err(CommandError::Other(
+                "- goes alone, and --text with it".to_owned(),
+            )),
         };
     }
     let is_link = |what: &String| what.starts_with("http://") || what.starts_with("https://");
@@ -110,7 +115,11 @@ async fn spool(name: Option<&str>) -> Result<(Outgoing, Option<NamedTempFile>), 
         io::copy(&mut io::stdin().lock(), &mut file)?;
         Ok(file)
     });
-    let file: NamedTempFile = spooled.await.map_err(io::Error::other).flatten().map_err(stdin)?;
+    let file: NamedTempFile = spooled
+        .await
+        .map_err(io::Error::other)
+        .flatten()
+        .map_err(stdin)?;
     let path: PathBuf = file.path().to_owned();
     let name = Some(name.unwrap_or(STDIN_NAME).to_owned());
     Ok((Outgoing::Paths(vec![SourcePath { path, name }]), Some(file)))
@@ -176,7 +185,8 @@ impl Progress {
         } else {
             ProgressBar::new(0)
         };
-        let style = ProgressStyle::with_template("{wide_bar} {binary_bytes}/{binary_total_bytes} {msg}");
+        let style =
+            ProgressStyle::with_template("{wide_bar} {binary_bytes}/{binary_total_bytes} {msg}");
         if let Ok(style) = style {
             bar.set_style(style);
         }

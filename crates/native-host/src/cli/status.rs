@@ -88,8 +88,14 @@ fn show(report: &Report) -> Result<(), CommandError> {
     } else {
         "of its own"
     };
-    print(&format!("Device:         {} ({}), {shared}", device.name, device.id))?;
-    print(&format!("Server:         {}", connection(status.connection)))?;
+    print(&format!(
+        "Device:         {} ({}), {shared}",
+        device.name, device.id
+    ))?;
+    print(&format!(
+        "Server:         {}",
+        connection(status.connection)
+    ))?;
     print(&format!(
         "Browsers:       {} connected, {} items wait for one",
         status.browsers, status.waiting_items

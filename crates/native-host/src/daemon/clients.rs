@@ -201,7 +201,9 @@ async fn pass_on(
 }
 
 /// The next message; `None` at the end. Errors for what can't be read.
-async fn next<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> Result<Option<T>, String> {
+async fn next<T: DeserializeOwned>(
+    from: &mut (impl AsyncRead + Unpin),
+) -> Result<Option<T>, String> {
     match frames::read(from).await {
         Ok(Some(frame)) => serde_json::from_slice(&frame)
             .map(Some)

@@ -406,10 +406,7 @@ impl Device {
 }
 
 /// All files under these paths. What a folder has besides files is left out.
-fn find_sources(
-    sources: &Sources,
-    paths: Vec<SourcePath>,
-) -> Result<Vec<SourceFile>, SourceError> {
+fn find_sources(sources: &Sources, paths: Vec<SourcePath>) -> Result<Vec<SourceFile>, SourceError> {
     let mut files: Vec<SourceFile> = Vec::new();
     for SourcePath { path, name } in paths {
         let found = sources.add(&path).inspect_err(|_| {

@@ -55,7 +55,10 @@ impl Items {
 
     /// Offers what nobody has been offered to this client, or to nobody if there is none.
     pub(crate) fn offer(&mut self, to: Option<ClientId>) -> Vec<KeptItem> {
-        let free = self.kept.iter_mut().filter(|kept| kept.offered_to.is_none());
+        let free = self
+            .kept
+            .iter_mut()
+            .filter(|kept| kept.offered_to.is_none());
         let mut offered = Vec::new();
         for kept in free {
             match to {

@@ -81,7 +81,11 @@ impl Daemon {
         };
         let is_hello = matches!(message, ToDaemon::Hello { .. });
         if state.greeted == is_hello {
-            return self.dismiss(client, DaemonCode::InvalidMessage, "hello comes first, and once");
+            return self.dismiss(
+                client,
+                DaemonCode::InvalidMessage,
+                "hello comes first, and once",
+            );
         }
         let is_introduction = matches!(
             message,
@@ -105,7 +109,9 @@ impl Daemon {
             ToDaemon::Configure(settings) => {
                 let kept = self.kept.as_mut().ok_or_else(no_device)?;
                 kept.settings = settings.clone();
-                self.state.keep_device(kept).map_err(|error| failed(&error))?;
+                self.state
+                    .keep_device(kept)
+                    .map_err(|error| failed(&error))?;
                 self.command(Command::Configure(settings));
             }
             ToDaemon::Paired { base, now } => self.merge_paired(client, &base, now),
@@ -191,7 +197,9 @@ impl Daemon {
                 return Err((DaemonCode::OtherDevice, why));
             }
             Some(_) => {
-                self.state.keep_device(&kept).map_err(|error| failed(&error))?;
+                self.state
+                    .keep_device(&kept)
+                    .map_err(|error| failed(&error))?;
                 self.command(Command::Configure(kept.settings.clone()));
                 self.kept = Some(kept);
             }
@@ -208,7 +216,9 @@ impl Daemon {
         let kept = self.kept.as_mut().ok_or_else(no_device)?;
         if !kept.associated {
             kept.associated = true;
-            self.state.keep_device(kept).map_err(|error| failed(&error))?;
+            self.state
+                .keep_device(kept)
+                .map_err(|error| failed(&error))?;
         }
         let association = Association {
             identity: kept.identity.clone(),
@@ -292,7 +302,10 @@ impl Daemon {
                 self.send_command(client, Command::SendItem { to, item });
             }
             Outgoing::Paths(paths) => {
-                if paths.iter().any(|SourcePath { path, .. }| !path.is_absolute()) {
+                if paths
+                    .iter()
+                    .any(|SourcePath { path, .. }| !path.is_absolute())
+                {
                     return Err(not_found("a path must be absolute"));
                 }
                 let device = self.device.as_ref().ok_or_else(no_device)?;
@@ -364,7 +377,9 @@ impl Daemon {
         let settings = self.own_settings();
         if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.associated) {
             kept.settings = settings.clone();
-            self.state.keep_device(kept).map_err(|error| failed(&error))?;
+            self.state
+                .keep_device(kept)
+                .map_err(|error| failed(&error))?;
             self.command(Command::Configure(settings));
         }
         folder

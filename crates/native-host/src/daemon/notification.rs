@@ -69,7 +69,9 @@ fn words(proposal: &ProposalView) -> (String, String) {
 
 /// Notification servers may take the body for markup.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]

@@ -78,7 +78,9 @@ impl SignalingSocket {
                 Some(url) => serve(&url, queued, &events, attempt).await,
                 None => SignalingProblem::WrongAddress,
             };
-            let _ = events.send((attempt, SignalingEvent::Closed(problem))).await;
+            let _ = events
+                .send((attempt, SignalingEvent::Closed(problem)))
+                .await;
         });
         self.current = Some(Socket { queue, task });
     }
@@ -126,7 +128,11 @@ async fn serve(
         }
         Err(_) => return SignalingProblem::Unreachable,
     };
-    if events.send((attempt, SignalingEvent::Opened)).await.is_err() {
+    if events
+        .send((attempt, SignalingEvent::Opened))
+        .await
+        .is_err()
+    {
         return SignalingProblem::Lost;
     }
     let problem = exchange(&mut socket, &mut queued, events, attempt).await;
