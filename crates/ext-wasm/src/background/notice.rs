@@ -594,10 +594,20 @@ mod tests {
 
     #[test]
     fn only_what_is_of_the_native_host_goes_with_it() {
-        for id in ["proposal:2147483649", "ended:2147483650", "received:2147483651:7"] {
+        for id in [
+            "proposal:2147483649",
+            "ended:2147483650",
+            "received:2147483651:7",
+        ] {
             assert!(needs_the_native_host(id), "{id}");
         }
-        for id in ["", "proposal:3", "received:3:2147483651", "pairing", "item:7"] {
+        for id in [
+            "",
+            "proposal:3",
+            "received:3:2147483651",
+            "pairing",
+            "item:7",
+        ] {
             assert!(!needs_the_native_host(id), "{id}");
         }
     }

@@ -117,19 +117,15 @@ impl TransferModel {
             advice,
             cancel: (!ended).then(|| words("cancel_transfer", &[&name])),
             dismiss: ended.then(|| words("dismiss_named", &[&name])),
-            show: transfer
-                .stored
-                .as_ref()
-                .filter(|_| ended)
-                .map(|file| {
-                    let (click, id) = if is_native(transfer.id) {
-                        ("show-native", transfer.id.0)
-                    } else {
-                        ("show", file.id)
-                    };
-                    let name = words("show_named", &[&file.name]);
-                    ShowFile { click, id, name }
-                }),
+            show: transfer.stored.as_ref().filter(|_| ended).map(|file| {
+                let (click, id) = if is_native(transfer.id) {
+                    ("show-native", transfer.id.0)
+                } else {
+                    ("show", file.id)
+                };
+                let name = words("show_named", &[&file.name]);
+                ShowFile { click, id, name }
+            }),
             title,
         }
     }

@@ -172,7 +172,9 @@ impl Native {
                 spawn_local(async move {
                     let key = association.identity.key();
                     match vault.replace(&key, &association.paired).await {
-                        Ok(()) => background::tell(BackgroundMessage::Adopted(association.settings)),
+                        Ok(()) => {
+                            background::tell(BackgroundMessage::Adopted(association.settings))
+                        }
                         Err(thrown) => log::warn_js("another device", &thrown),
                     }
                 });

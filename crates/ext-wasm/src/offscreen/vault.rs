@@ -94,8 +94,8 @@ impl Vault {
     }
 
     fn keep(&self, name: &str, paired: &[PairedDevice]) {
-        let kept = written(paired)
-            .and_then(|text| self.store()?.put_with_key(&text.into(), &name.into()));
+        let kept =
+            written(paired).and_then(|text| self.store()?.put_with_key(&text.into(), &name.into()));
         if let Err(thrown) = kept {
             log::warn_js("paired devices", &thrown);
         }

@@ -77,7 +77,12 @@ impl NativeSection {
             Some(Instead::Denied) => NativeModel::denied(words),
             Some(Instead::Leaving) => NativeModel::leaving(words),
             Some(Instead::NotSaved) => NativeModel::not_saved(words),
-            None => NativeModel::new(&self.state.borrow(), self.system, &runtime::version(), words),
+            None => NativeModel::new(
+                &self.state.borrow(),
+                self.system,
+                &runtime::version(),
+                words,
+            ),
         };
         let status: Element = by_id("native-status");
         set(&status, "data-state", model.state);
