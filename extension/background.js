@@ -220,21 +220,23 @@ let listening = () => {};
 
 /** Makes sure that the offscreen document is there and listens. */
 function ensureEngine() {
-  starting ??= startEngine().finally(() => {
-    starting = undefined;
-  });
-  return starting;
+  return starting ?? starts(startEngine());
 }
 
 /** Starts it anew with what is kept now. */
 function restartEngine() {
-  starting = chrome.offscreen
-    .closeDocument()
-    .then(startEngine)
-    .finally(() => {
-      starting = undefined;
-    });
-  return starting;
+  const before = (starting ?? Promise.resolve()).catch(() => {});
+  return starts(before.then(() => chrome.offscreen.closeDocument()).then(startEngine));
+}
+
+/** Whoever needs the engine meanwhile waits for this start. */
+function starts(start) {
+  starting = start;
+  const ended = () => {
+    if (starting === start) starting = undefined;
+  };
+  start.then(ended, ended);
+  return start;
 }
 
 async function startEngine() {

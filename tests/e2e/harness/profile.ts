@@ -268,6 +268,11 @@ export class Profile {
     };
   }
 
+  /** Registers a native messaging host while the browser runs. */
+  async installNativeHost(name: string, manifest: object): Promise<void> {
+    await installNativeHost(this.folder, name, manifest);
+  }
+
   /** Resolves when the browser has ended for whatever reason. */
   async ended(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
@@ -309,13 +314,18 @@ function downloadsOf(folder: string): string {
   return path.join(folder, "Downloads");
 }
 
+async function installNativeHost(folder: string, name: string, manifest: object): Promise<void> {
+  const hosts = path.join(folder, "profile", "NativeMessagingHosts");
+  await mkdir(hosts, { recursive: true });
+  await writeFile(path.join(hosts, `${name}.json`), JSON.stringify(manifest));
+}
+
 async function startChromium(folder: string, options: ProfileOptions): Promise<[ChildProcess, number]> {
   const data = path.join(folder, "profile");
   await mkdir(path.join(data, "Default"), { recursive: true });
   await mkdir(downloadsOf(folder), { recursive: true });
   for (const [name, manifest] of Object.entries(options.nativeHosts ?? {})) {
-    await mkdir(path.join(data, "NativeMessagingHosts"), { recursive: true });
-    await writeFile(path.join(data, "NativeMessagingHosts", `${name}.json`), JSON.stringify(manifest));
+    await installNativeHost(folder, name, manifest);
   }
   const extension = extensionFolder();
   const { grantedHosts = [], grantedApis = [] } = options;
