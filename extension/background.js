@@ -24,9 +24,15 @@ chrome.runtime.onMessage.addListener((text, _sender, respond) => {
 });
 
 chrome.storage.onChanged.addListener((changes, area) => {
-  if (area === "local" && SETTINGS.some((key) => key in changes)) {
+  if (area !== "local") return;
+  if (SETTINGS.some((key) => key in changes)) {
     loaded.then(settings).then((configure) => tell({ command: { configure } }));
   }
+  if ("native" in changes) loaded.then(() => tell({ native: changes.native.newValue === "on" ? "on" : "off" }));
+});
+
+chrome.runtime.onConnect.addListener((port) => {
+  if (port.name === "native") joinHost(port);
 });
 
 chrome.contextMenus.onClicked.addListener((info, tab) => {
@@ -93,6 +99,11 @@ const messages = {
   "engine-started": engineStarted,
   "download-state": ({ download }) => downloadState({ url: urlOf(download) }),
   "sent-link-instead": ({ url }) => perform(program.sent_link_instead(url)),
+  "native-gone": async () => perform(program.native_gone(Object.keys(await chrome.notifications.getAll()))),
+  adopted: async (settings) => {
+    await local.set(JSON.parse(program.kept_settings(JSON.stringify(settings))));
+    await restartEngine();
+  },
   happened: (event) => perform(program.happened(JSON.stringify(event))),
   status: (status) => session.set({ status: JSON.stringify(status) }).then(show),
 };
@@ -209,10 +220,23 @@ let listening = () => {};
 
 /** Makes sure that the offscreen document is there and listens. */
 function ensureEngine() {
-  starting ??= startEngine().finally(() => {
-    starting = undefined;
-  });
-  return starting;
+  return starting ?? starts(startEngine());
+}
+
+/** Starts it anew with what is kept now. */
+function restartEngine() {
+  const before = (starting ?? Promise.resolve()).catch(() => {});
+  return starts(before.then(() => chrome.offscreen.closeDocument()).then(startEngine));
+}
+
+/** Whoever needs the engine meanwhile waits for this start. */
+function starts(start) {
+  starting = start;
+  const ended = () => {
+    if (starting === start) starting = undefined;
+  };
+  start.then(ended, ended);
+  return start;
 }
 
 async function startEngine() {
@@ -241,7 +265,8 @@ async function engineStarted() {
   const complete = await settings();
   await session.set({ engine: true });
   listening();
-  return complete;
+  const { native } = await local.get("native");
+  return { settings: complete, native: native === "on" };
 }
 
 /** The settings; those that no person has made yet are made and kept. */
@@ -257,6 +282,29 @@ const settings = oneAtATime(async () => {
 async function tell(offscreen) {
   await ensureEngine();
   await chrome.runtime.sendMessage(JSON.stringify({ offscreen }));
+}
+
+// --- The native host ---
+
+const HOST = "app.tabferry.host";
+
+/** Joins a port of the offscreen document to the native host: the browser lets nobody but this worker reach it. Says why,
+ * when it ends. */
+function joinHost(port) {
+  const end = (gone) => {
+    port.postMessage(JSON.stringify({ gone }));
+    port.disconnect();
+  };
+  if (!chrome.runtime.connectNative) {
+    // A worker that was running when a person allowed it has to start anew.
+    chrome.permissions.contains({ permissions: ["nativeMessaging"] }).then((allowed) => end(allowed ? "restart" : "permission"));
+    return;
+  }
+  const host = chrome.runtime.connectNative(HOST);
+  host.onMessage.addListener((heard) => port.postMessage(JSON.stringify({ heard })));
+  host.onDisconnect.addListener(() => end(chrome.runtime.lastError?.message ?? ""));
+  port.onMessage.addListener((text) => host.postMessage(JSON.parse(text)));
+  port.onDisconnect.addListener(() => host.disconnect());
 }
 
 // --- Notifications ---

@@ -24,7 +24,12 @@ pub struct InvalidJson;
 
 /// What a JSON text says.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, InvalidJson> {
-    T::deserialize(Value(JSON::parse(text).map_err(|_| InvalidJson)?))
+    from_value(JSON::parse(text).map_err(|_| InvalidJson)?)
+}
+
+/// What a value that JSON was parsed to says.
+pub fn from_value<T: DeserializeOwned>(value: JsValue) -> Result<T, InvalidJson> {
+    T::deserialize(Value(value))
 }
 
 /// The JSON text that says this.

@@ -1,6 +1,6 @@
 //! The settings that a person can change, in `chrome.storage.local`: one key each, plain text.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tabferry_protocol::card::{DeviceKind, DeviceName, InvalidDeviceName};
 use tabferry_protocol::host::{Settings, Visibility};
 use tabferry_protocol::limits;
@@ -17,6 +17,12 @@ pub const VISIBILITY: &str = "visibility";
 
 /// The groups that it is in: every [`GroupCode`] in its own letters, with a space between two.
 pub const GROUPS: &str = "groups";
+
+/// Whether files are to be saved by the native host: [`ON`], or missing. Read by the service worker.
+pub const NATIVE: &str = "native";
+
+/// See [`NATIVE`].
+pub const ON: &str = "on";
 
 /// A server on the same machine, at the port that it listens on by default.
 pub const DEFAULT_SERVER: &str = "ws://127.0.0.1:7717";
@@ -66,7 +72,7 @@ const ANIMALS: [&str; 32] = [
 ];
 
 /// What is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptSettings {
     /// See [`DEVICE_NAME`].
@@ -80,6 +86,16 @@ pub struct KeptSettings {
 }
 
 impl KeptSettings {
+    /// What is to be kept of these.
+    pub fn of(settings: Settings) -> Self {
+        Self {
+            groups: Some(groups_text(&settings.groups)),
+            device_name: Some(settings.name.into()),
+            server: Some(settings.server),
+            visibility: Some(visibility_word(settings.visibility).to_owned()),
+        }
+    }
+
     /// The settings; what is missing or damaged is made anew from random bytes, and must then be kept. Only the service
     /// worker does this, so that two contexts can't draw two names. Never errors: every first name is valid.
     pub fn complete(self, random: [u8; 2]) -> Result<Settings, InvalidDeviceName> {
@@ -154,7 +170,11 @@ mod tests {
             visibility: Some("nobody".to_owned()),
             groups: Some("F0RTYB1T A1B20XYZ".to_owned()),
         };
-        let settings = kept.complete([9; 2]).unwrap();
+        let settings = kept.clone().complete([9; 2]).unwrap();
+        let mut again = KeptSettings::of(settings.clone());
+        assert_eq!(again.clone().complete([0; 2]).unwrap(), settings);
+        again.groups.clone_from(&kept.groups);
+        assert_eq!(again, kept);
         assert_eq!(settings.name.as_str(), "Ada’s laptop");
         assert_eq!(settings.server, "wss://ferry.example.org");
         assert_eq!(settings.visibility, Visibility::Nobody);

@@ -26,6 +26,11 @@ export function signalingProgram(): string {
   return program("tabferry-signaling");
 }
 
+/** The program `tabferry`. */
+export function nativeHostProgram(): string {
+  return program("tabferry");
+}
+
 /** The program `tabferry-evil-signaling`. */
 export function evilSignalingProgram(): string {
   return program("tabferry-evil-signaling");

@@ -29,6 +29,12 @@ export interface ProfileOptions {
   /** Sites that the extension may read without a person's click, as match patterns: a test can't click on the toolbar
    * or answer the browser's own question. */
   grantedHosts?: string[];
+  /** Optional APIs that a person has allowed before. */
+  grantedApis?: string[];
+  /** Native messaging hosts for this profile: manifests by name. */
+  nativeHosts?: Record<string, object>;
+  /** Where the browser keeps everything, if it is to be started again with it. The caller removes it. */
+  folder?: string;
 }
 
 /** What the extension keeps in `chrome.storage.local` for a person. */
@@ -49,6 +55,8 @@ export class Profile {
   readonly extensionId: string;
   /** Everything the browser keeps. */
   private readonly folder: string;
+  /** Whether the folder goes when the browser ends. */
+  private readonly keepsFolder: boolean;
   private readonly process: ChildProcess;
   private readonly browser: Browser;
   private workerKilled = false;
@@ -56,6 +64,7 @@ export class Profile {
   private constructor(
     parts: Pick<Profile, "name" | "port" | "context" | "extensionId"> & {
       folder: string;
+      keepsFolder: boolean;
       process: ChildProcess;
       browser: Browser;
     },
@@ -65,13 +74,15 @@ export class Profile {
     this.context = parts.context;
     this.extensionId = parts.extensionId;
     this.folder = parts.folder;
+    this.keepsFolder = parts.keepsFolder;
     this.process = parts.process;
     this.browser = parts.browser;
   }
 
   /** Starts a browser and waits until the extension runs with its settings. */
   static async start(options: ProfileOptions): Promise<Profile> {
-    const folder = temporaryFolder();
+    const folder = options.folder ?? temporaryFolder();
+    const keepsFolder = options.folder !== undefined;
     let child: ChildProcess | undefined;
     try {
       const [started, port] = await startChromium(folder, options);
@@ -86,6 +97,7 @@ export class Profile {
         context,
         extensionId: new URL(worker.url()).host,
         folder,
+        keepsFolder,
         process: child,
         browser,
       });
@@ -96,7 +108,9 @@ export class Profile {
       if (child) {
         await end(child, "SIGKILL");
       }
-      await removeFolder(folder);
+      if (!keepsFolder) {
+        await removeFolder(folder);
+      }
       throw error;
     }
   }
@@ -254,6 +268,11 @@ export class Profile {
     };
   }
 
+  /** Registers a native messaging host while the browser runs. */
+  async installNativeHost(name: string, manifest: object): Promise<void> {
+    await installNativeHost(this.folder, name, manifest);
+  }
+
   /** Resolves when the browser has ended for whatever reason. */
   async ended(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
@@ -270,7 +289,9 @@ export class Profile {
   async stop(): Promise<void> {
     await this.browser.close().catch(() => undefined);
     await end(this.process);
-    await removeFolder(this.folder);
+    if (!this.keepsFolder) {
+      await removeFolder(this.folder);
+    }
   }
 }
 
@@ -293,18 +314,30 @@ function downloadsOf(folder: string): string {
   return path.join(folder, "Downloads");
 }
 
+async function installNativeHost(folder: string, name: string, manifest: object): Promise<void> {
+  const hosts = path.join(folder, "profile", "NativeMessagingHosts");
+  await mkdir(hosts, { recursive: true });
+  await writeFile(path.join(hosts, `${name}.json`), JSON.stringify(manifest));
+}
+
 async function startChromium(folder: string, options: ProfileOptions): Promise<[ChildProcess, number]> {
   const data = path.join(folder, "profile");
   await mkdir(path.join(data, "Default"), { recursive: true });
-  await mkdir(downloadsOf(folder));
+  await mkdir(downloadsOf(folder), { recursive: true });
+  for (const [name, manifest] of Object.entries(options.nativeHosts ?? {})) {
+    await installNativeHost(folder, name, manifest);
+  }
   const extension = extensionFolder();
+  const { grantedHosts = [], grantedApis = [] } = options;
+  const granted = grantedHosts.length + grantedApis.length > 0;
   const preferences = {
-    ...(options.grantedHosts ? await preferencesGranting(extension, options.grantedHosts) : {}),
+    ...(granted ? await preferencesGranting(extension, grantedHosts, grantedApis) : {}),
     download: { default_directory: downloadsOf(folder), prompt_for_download: false },
     // A tab that asks whether to restore the last session after a kill.
     session: { restore_on_startup: 5 },
   };
-  await writeFile(path.join(data, "Default", "Preferences"), JSON.stringify(preferences));
+  // One that is started again has its own.
+  await writeFile(path.join(data, "Default", "Preferences"), JSON.stringify(preferences), { flag: "wx" }).catch(() => undefined);
   const child = start(
     chromiumProgram(),
     [

@@ -15,6 +15,8 @@ export async function review(page: Page, name: string, size: { width: number; he
   await mkdir(SCREENSHOTS, { recursive: true });
   await page.setViewportSize(size);
   for (const colorScheme of ["light", "dark"] as const) {
+    // The rules are checked in a tab of their own, and one behind another draws nothing.
+    await page.bringToFront();
     await page.emulateMedia({ colorScheme });
     await page.screenshot({ path: path.join(SCREENSHOTS, `${name}-${colorScheme}.png`), fullPage: true });
     const { violations, passes } = await new AxeBuilder({ page }).analyze();
@@ -22,5 +24,6 @@ export async function review(page: Page, name: string, size: { width: number; he
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
     expect.soft(found, `${name}, ${colorScheme}`).toEqual([]);
   }
+  await page.bringToFront();
   await page.emulateMedia({ colorScheme: null });
 }

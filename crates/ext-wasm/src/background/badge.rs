@@ -44,6 +44,9 @@ pub fn badge(status: Option<&EngineStatus>, words: Words<'_>) -> Badge {
         Some(problem) => problem.title,
         None => connection.status,
     });
+    if status.is_some_and(|status| status.native) {
+        line(words("badge_native", &[]));
+    }
     let (text, color) = match waiting {
         0 if problem => ("!".to_owned(), PROBLEM_COLOR),
         0 => (String::new(), WAITING_COLOR),
@@ -70,6 +73,7 @@ mod tests {
             connection,
             devices: Vec::new(),
             waiting,
+            native: false,
         };
         let badge = badge(Some(&status), &english);
         (badge.text, badge.title)
@@ -91,6 +95,22 @@ mod tests {
         );
         assert_eq!(shown(ConnectionView::Online, 12).0, "12");
         assert_eq!(shown(ConnectionView::Online, 100).0, "99+");
+    }
+
+    #[test]
+    fn who_stores_files_is_said() {
+        let status = EngineStatus {
+            connection: ConnectionView::Online,
+            devices: Vec::new(),
+            waiting: 0,
+            native: true,
+        };
+        let badge = badge(Some(&status), &english);
+        assert_eq!(
+            badge.title,
+            "Tabferry\nConnected\nFiles are saved by the Tabferry app"
+        );
+        assert_eq!(badge.text, "");
     }
 
     #[test]

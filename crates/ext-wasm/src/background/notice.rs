@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `proposal:<transfer>` | Accept, Decline | the popup, where names and sizes stand |
 //! | `item:<item>` | Open or Copy | the same |
-//! | `received:<transfer>:<download>` | Show in folder | the same |
+//! | `received:<transfer>:<download>` | Show in folder | the same, through the native host if the transfer is its own |
 //! | others | | the popup |
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use tabferry_protocol::name::cut_to_bytes;
 
 use super::click::Unsendable;
 use super::output::Output;
-use crate::envelope::OffscreenMessage;
+use crate::envelope::{NativeCommand, OffscreenMessage, is_native};
 use crate::i18n::{Words, files, size};
 use crate::model::item::ItemModel;
 use crate::model::proposal::ProposalModel;
@@ -126,6 +126,20 @@ pub fn needs_its_engine(id: &str) -> bool {
     id.starts_with("proposal:") || id == PAIRING
 }
 
+/// Whether a notification is about a transfer of the native host.
+pub fn needs_the_native_host(id: &str) -> bool {
+    let (_, transfer) = parts(id);
+    transfer.is_some_and(is_native)
+}
+
+/// What a notification's id says it is about, and which transfer, if one.
+fn parts(id: &str) -> (&str, Option<TransferId>) {
+    let mut parts = id.split(':');
+    let kind = parts.next().unwrap_or_default();
+    let number = parts.next().and_then(|number| number.parse().ok());
+    (kind, number.map(TransferId))
+}
+
 fn proposal_id(transfer: TransferId) -> String {
     format!("proposal:{}", transfer.0)
 }
@@ -166,15 +180,21 @@ pub fn of_unsendable(why: Unsendable, words: Words<'_>) -> Notice {
 
 /// What a click on a notification does: on a button, or on its body.
 pub fn reaction(id: &str, button: Option<u32>, kept: Option<Kept>) -> Output {
-    let mut parts = id.split(':');
-    let kind = parts.next().unwrap_or_default();
-    let mut number = || -> Option<u32> { parts.next()?.parse().ok() };
-    let transfer = number().map(TransferId);
+    let (kind, transfer) = parts(id);
+    let download = || -> Option<u32> { id.split(':').nth(2)?.parse().ok() };
     let command = |command| Output::Tell(OffscreenMessage::Command(command));
     let reaction = match (kind, button, kept) {
         ("proposal", Some(0), _) => transfer.map(|transfer| command(Command::Accept { transfer })),
         ("proposal", Some(_), _) => transfer.map(|transfer| command(Command::Decline { transfer })),
-        ("received", ..) => number().map(|download| Output::ShowInFolder { download }),
+        ("received", ..) => transfer.and_then(|transfer| {
+            let download = download()?;
+            Some(if is_native(transfer) {
+                let show = NativeCommand::ShowInFolder { transfer };
+                Output::Tell(OffscreenMessage::Native(show))
+            } else {
+                Output::ShowInFolder { download }
+            })
+        }),
         ("item", _, Some(Kept::Link(url))) => Some(Output::Open { url, unasked: None }),
         ("item", _, Some(Kept::Tab(tab))) => Some(Output::ShowTab { tab }),
         ("item", _, Some(Kept::Text(text))) => Some(Output::Tell(OffscreenMessage::Copy { text })),
@@ -556,6 +576,39 @@ mod tests {
         for button in [None, Some(0)] {
             let show = Output::ShowInFolder { download: 12 };
             assert_eq!(reaction(&one.id, button, None), show);
+        }
+    }
+
+    #[test]
+    fn what_the_native_host_has_received_is_shown_by_it() {
+        let state = TransferState::Done;
+        let mut transfer = transfer(Direction::Receive, state, 1);
+        transfer.id = TransferId(tabferry_engine::NATIVE_KEYS + 5);
+        let id = transfer.id;
+        let shown = notice(&Event::TransferEnded { transfer });
+        let show = NativeCommand::ShowInFolder { transfer: id };
+        let show = Output::Tell(OffscreenMessage::Native(show));
+        assert_eq!(reaction(&shown.id, Some(0), None), show);
+        assert!(needs_the_native_host(&shown.id));
+    }
+
+    #[test]
+    fn only_what_is_of_the_native_host_goes_with_it() {
+        for id in [
+            "proposal:2147483649",
+            "ended:2147483650",
+            "received:2147483651:7",
+        ] {
+            assert!(needs_the_native_host(id), "{id}");
+        }
+        for id in [
+            "",
+            "proposal:3",
+            "received:3:2147483651",
+            "pairing",
+            "item:7",
+        ] {
+            assert!(!needs_the_native_host(id), "{id}");
         }
     }
 

@@ -12,7 +12,7 @@ use tabferry_ext::chrome::i18n;
 use tabferry_ext::envelope::{DownloadState, EngineStatus};
 use tabferry_ext::json::{self, InvalidJson};
 use tabferry_ext::settings::KeptSettings;
-use tabferry_protocol::host::Event;
+use tabferry_protocol::host::{Event, Settings};
 use wasm_bindgen::prelude::*;
 
 fn main() {}
@@ -72,11 +72,20 @@ pub fn notification_clicked(id: String, button: Option<u32>, kept: Option<String
 /// What to do about the notifications that are there when a new engine starts.
 #[wasm_bindgen]
 pub fn engine_started(notifications: Vec<String>) -> Answer {
-    let stale = notifications
-        .into_iter()
-        .filter(|id| notice::needs_its_engine(id));
-    let clear = stale.map(|id| Output::Clear { id });
-    outputs(&clear.collect::<Vec<_>>())
+    clear(notifications, notice::needs_its_engine)
+}
+
+/// What to do about the notifications that are there when the native host goes.
+#[wasm_bindgen]
+pub fn native_gone(notifications: Vec<String>) -> Answer {
+    clear(notifications, notice::needs_the_native_host)
+}
+
+/// What is to be kept of settings that come from elsewhere: [`KeptSettings`].
+#[wasm_bindgen]
+pub fn kept_settings(settings: &str) -> Answer {
+    let settings: Settings = json::from_str(settings)?;
+    answer(&KeptSettings::of(settings))
 }
 
 /// The settings, from [`KeptSettings`] and as many random bytes as [`KeptSettings::complete`] needs.
@@ -97,6 +106,12 @@ pub fn download_state(item: Option<String>) -> Answer {
         return answer(&DownloadState::Interrupted);
     };
     answer(&download::state_of(&json::from_str::<DownloadItem>(&item)?))
+}
+
+fn clear(notifications: Vec<String>, is_stale: fn(&str) -> bool) -> Answer {
+    let stale = notifications.into_iter().filter(|id| is_stale(id));
+    let clear = stale.map(|id| Output::Clear { id });
+    outputs(&clear.collect::<Vec<_>>())
 }
 
 fn outputs(outputs: &[Output]) -> Answer {

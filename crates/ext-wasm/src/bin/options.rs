@@ -1,5 +1,5 @@
-//! The settings: this device's name, who can find it, the signaling server, the paired devices and the groups, changed as
-//! soon as they are entered.
+//! The settings: this device's name, who can find it, who saves files, the signaling server, the paired devices and the
+//! groups, changed as soon as they are entered.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -7,12 +7,14 @@ use std::rc::Rc;
 use serde::Deserialize;
 use tabferry_ext::chrome::storage::Area;
 use tabferry_ext::chrome::{commands, i18n, runtime, tabs};
+use tabferry_ext::envelope::NativeState;
 use tabferry_ext::model::address::base_url;
 use tabferry_ext::model::device::icon_of;
 use tabferry_ext::model::group::{self, GroupModel, NotAdded};
 use tabferry_ext::model::paired::{Change, PairedModel};
 use tabferry_ext::page::engine::{Engine, ensure_engine};
 use tabferry_ext::page::groups;
+use tabferry_ext::page::native::NativeSection;
 use tabferry_ext::page::server::look_at;
 use tabferry_ext::settings::{
     DEFAULT_SERVER, DEVICE_NAME, SERVER, VISIBILITY, visibility_of, visibility_word,
@@ -51,7 +53,7 @@ fn main() {
     set_text(&by_id("paired-limits"), &unasked);
     set_text(&by_id("groups-full"), &group::full(&i18n::message));
     let options = Rc::new_cyclic(|this: &std::rc::Weak<Options>| {
-        let (pause, shown) = (this.clone(), this.clone());
+        let (pause, shown, asked) = (this.clone(), this.clone(), this.clone());
         Options {
             engine: Engine::new(
                 move |now: Shown| {
@@ -61,6 +63,11 @@ fn main() {
                 },
                 || {},
             ),
+            native: NativeSection::new(move |command| {
+                if let Some(options) = asked.upgrade() {
+                    options.engine.ask_native(&command);
+                }
+            }),
             paired: RefCell::new(List::new("paired")),
             known: RefCell::default(),
             groups: RefCell::new(List::new("groups")),
@@ -89,6 +96,12 @@ fn main() {
 struct Shown {
     snapshot: Own,
     trust: Trust,
+    native: Native,
+}
+
+#[derive(Deserialize)]
+struct Native {
+    state: NativeState,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +118,7 @@ struct Trust {
 
 struct Options {
     engine: Rc<Engine<Shown>>,
+    native: Rc<NativeSection>,
     paired: RefCell<List<PairedRow>>,
     /// The paired devices as they were shown last, with what was changed since.
     known: RefCell<Vec<PairedView>>,
@@ -124,6 +138,7 @@ impl Options {
         // The service worker draws the first name. Where it can't, the fields stay empty and can be filled.
         let _ = ensure_engine().await;
         self.engine.connect();
+        self.native.load().await;
         let name = Area::Local.get(DEVICE_NAME).await.ok().flatten();
         self.name.set_value(&name.unwrap_or_default());
         let server = Area::Local.get(SERVER).await.ok().flatten();
@@ -141,9 +156,15 @@ impl Options {
     }
 
     fn show(&self, shown: Shown) {
+        self.native.show(shown.native.state);
         if let Some(device) = &shown.snapshot.device {
             let spelled = i18n::message("own_id", &[&device.id.spelled()]);
-            set_text(&by_id("own-id"), &spelled);
+            let shown: Element = by_id("own-id");
+            if shown.text_content().is_some_and(|id| !id.is_empty() && id != spelled) {
+                // This browser has become another device, with other settings. Fails only while the page closes.
+                let _ = window().location().reload();
+            }
+            set_text(&shown, &spelled);
         }
         let Trust { paired, groups } = shown.trust;
         let models = paired.iter();

@@ -8,10 +8,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tabferry_ext::chrome::tabs::{self, Tab};
 use tabferry_ext::chrome::{downloads, i18n, runtime};
+use tabferry_ext::envelope::{NativeCommand, NativeShown};
 use tabferry_ext::model::announcement::announcements;
 use tabferry_ext::model::connection::ConnectionModel;
 use tabferry_ext::model::device::DeviceModel;
 use tabferry_ext::model::item::ItemModel;
+use tabferry_ext::model::native;
 use tabferry_ext::model::proposal::ProposalModel;
 use tabferry_ext::model::transfer::TransferModel;
 use tabferry_ext::model::visible::VisibleModel;
@@ -48,9 +50,15 @@ fn main() {
         let (shown, lost) = (this.clone(), this.clone());
         Popup {
             engine: Engine::new(
-                move |now: Shown| {
+                move |mut now: Shown| {
                     if let Some(popup) = shown.upgrade() {
                         show_trust(&now.trust);
+                        let saved_by = native::saved_by(&now.native.state, &i18n::message);
+                        set_text(&by_id("saved-by"), &saved_by);
+                        show(&by_id("saved-by"), true);
+                        if let Some(daemon) = now.native.snapshot {
+                            native::add(&mut now.snapshot, daemon);
+                        }
                         popup.show(now.snapshot);
                     }
                 },
@@ -76,6 +84,7 @@ fn main() {
 struct Shown {
     snapshot: Snapshot,
     trust: Trust,
+    native: NativeShown,
 }
 
 #[derive(Deserialize)]
@@ -243,6 +252,10 @@ impl Popup {
                 }
             }
             Click::Show(download) => downloads::show(download),
+            Click::ShowNative(transfer) => {
+                let show = NativeCommand::ShowInFolder { transfer };
+                self.engine.ask_native(&show);
+            }
             Click::Settings => {
                 runtime::open_options_page();
                 close();

@@ -5,9 +5,11 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 use tabferry_ext::chrome::{downloads, i18n};
+use tabferry_ext::envelope::{NativeCommand, NativeShown};
 use tabferry_ext::model::announcement::announcements;
 use tabferry_ext::model::connection::ConnectionModel;
 use tabferry_ext::model::device::DeviceModel;
+use tabferry_ext::model::native;
 use tabferry_ext::model::transfer::TransferModel;
 use tabferry_ext::page::click::Click;
 use tabferry_ext::page::engine::Engine;
@@ -46,8 +48,11 @@ fn main() {
         SendTab {
             to,
             engine: Engine::new(
-                move |now: Shown| {
+                move |mut now: Shown| {
                     if let Some(tab) = shown.upgrade() {
+                        if let Some(daemon) = now.native.snapshot {
+                            native::add(&mut now.snapshot, daemon);
+                        }
                         tab.show(now.snapshot);
                     }
                 },
@@ -82,6 +87,7 @@ fn device_of_the_address() -> Option<DeviceId> {
 #[derive(Deserialize)]
 struct Shown {
     snapshot: Snapshot,
+    native: NativeShown,
 }
 
 struct SendTab {
@@ -199,6 +205,10 @@ impl SendTab {
         match Click::of(event) {
             Some(Click::Command(command)) => self.engine.command(&command),
             Some(Click::Show(download)) => downloads::show(download),
+            Some(Click::ShowNative(transfer)) => {
+                let show = NativeCommand::ShowInFolder { transfer };
+                self.engine.ask_native(&show);
+            }
             Some(Click::TryAgain) => {
                 self.engine.command(&Command::Reconnect);
                 if self.state.borrow().snapshot.is_none() {

@@ -4,6 +4,7 @@
 pub mod commands;
 pub mod downloads;
 pub mod i18n;
+pub mod permissions;
 pub mod runtime;
 pub mod storage;
 pub mod tabs;

@@ -9,6 +9,7 @@ pub mod device;
 pub mod group;
 pub mod item;
 pub mod name;
+pub mod native;
 pub mod paired;
 pub mod pairing;
 pub mod proposal;
@@ -122,6 +123,7 @@ pub(crate) mod tests {
             include_str!("../bin/pair.rs"),
             include_str!("../bin/code.rs"),
             include_str!("../model/code.rs"),
+            include_str!("../model/native.rs"),
             include_str!("../view/code.rs"),
             include_str!("../model/pairing.rs"),
             include_str!("../view/paired.rs"),

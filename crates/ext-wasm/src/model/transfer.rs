@@ -6,6 +6,7 @@ use tabferry_protocol::id::TransferId;
 
 use super::item::label;
 use super::name::ShownName;
+use crate::envelope::is_native;
 use crate::i18n::{Words, duration, files, size};
 
 /// What is shown of a transfer.
@@ -47,8 +48,10 @@ pub enum Progress {
 /// The button that shows a file in its folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShowFile {
-    /// The browser's number for the download.
-    pub download: u32,
+    /// What a click on it means, see [`Click`](crate::page::click::Click).
+    pub click: &'static str,
+    /// About what: the browser's number for the download, or the native host's for the transfer.
+    pub id: u32,
     /// Accessible name.
     pub name: String,
 }
@@ -114,14 +117,15 @@ impl TransferModel {
             advice,
             cancel: (!ended).then(|| words("cancel_transfer", &[&name])),
             dismiss: ended.then(|| words("dismiss_named", &[&name])),
-            show: transfer
-                .stored
-                .as_ref()
-                .filter(|_| ended)
-                .map(|file| ShowFile {
-                    download: file.id,
-                    name: words("show_named", &[&file.name]),
-                }),
+            show: transfer.stored.as_ref().filter(|_| ended).map(|file| {
+                let (click, id) = if is_native(transfer.id) {
+                    ("show-native", transfer.id.0)
+                } else {
+                    ("show", file.id)
+                };
+                let name = words("show_named", &[&file.name]);
+                ShowFile { click, id, name }
+            }),
             title,
         }
     }
@@ -319,8 +323,11 @@ mod tests {
         let shown = TransferModel::new(&view, &english);
         assert_eq!(shown.detail, "Received · 64.0 MB");
         let show = shown.show.unwrap();
-        assert_eq!(show.download, 12);
+        assert_eq!((show.click, show.id), ("show", 12));
         assert_eq!(show.name, "Show in folder: film (1).mp4");
+        view.id = TransferId(tabferry_engine::NATIVE_KEYS + 5);
+        let show = TransferModel::new(&view, &english).show.unwrap();
+        assert_eq!((show.click, show.id), ("show-native", view.id.0));
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! What the offscreen document tells the service worker and asks of it. A message wakes a worker that has died.
 
 use serde::de::DeserializeOwned;
-use tabferry_protocol::host::Settings;
 use wasm_bindgen_futures::spawn_local;
 
 use super::log;
 use crate::chrome::runtime;
-use crate::envelope::{BackgroundMessage, DownloadState, Envelope};
+use crate::envelope::{BackgroundMessage, DownloadState, Envelope, Start};
 use crate::json;
 
 /// Tells it something.
@@ -16,8 +15,16 @@ pub(crate) fn tell(message: BackgroundMessage) {
     });
 }
 
+/// Tells it what has happened to another engine of this device: an event as JSON, which need not be read on its way.
+pub(crate) fn tell_happened(event: &str) {
+    let text = ["{\"background\":{\"happened\":", event, "}}"].concat();
+    spawn_local(async move {
+        send_text(&text).await;
+    });
+}
+
 /// Says that the engine runs and asks what it is to run with.
-pub(crate) async fn settings() -> Option<Settings> {
+pub(crate) async fn start() -> Option<Start> {
     ask(BackgroundMessage::EngineStarted).await
 }
 
@@ -37,7 +44,11 @@ async fn send(message: BackgroundMessage) -> Option<String> {
     let text = serde_json::to_string(&Envelope::Background(message))
         .inspect_err(|error| log::warn("message to the service worker", error))
         .ok()?;
-    runtime::send_message(&text)
+    send_text(&text).await
+}
+
+async fn send_text(text: &str) -> Option<String> {
+    runtime::send_message(text)
         .await
         .inspect_err(|error| log::warn("message to the service worker", error))
         .ok()?

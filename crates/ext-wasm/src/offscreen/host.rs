@@ -13,6 +13,7 @@ use tabferry_protocol::frame::BulkHeader;
 use tabferry_protocol::host::{Command, PlainItem, Snapshot};
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::limits::TEXT_BYTES;
+use tabferry_protocol::native::Identity;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, BlobPropertyBag};
@@ -20,6 +21,7 @@ use web_sys::{Blob, BlobPropertyBag};
 use super::connection::{Connections, Step};
 use super::download::Downloads;
 use super::memory::SpentBuffers;
+use super::native::Native;
 use super::pages::Pages;
 use super::publisher::Publisher;
 use super::signaling_socket::SignalingSocket;
@@ -27,7 +29,7 @@ use super::source::Sources;
 use super::timer::{Clock, Timer, pause};
 use super::vault::Vault;
 use super::{background, log};
-use crate::envelope::{BackgroundMessage, Shown};
+use crate::envelope::{BackgroundMessage, NativeCommand, Shown, Start};
 use crate::random;
 
 /// Name of a text that is too long to travel as one.
@@ -47,8 +49,11 @@ pub fn start() {
             }
         };
         loop {
-            if let Some(settings) = background::settings().await {
-                host.tell(Input::Command(Command::Configure(settings)));
+            if let Some(Start { settings, native }) = background::start().await {
+                host.command(Command::Configure(settings));
+                if native {
+                    host.native().handle_command(&host, NativeCommand::On);
+                }
                 return;
             }
             // The service worker may have died while it answered; the next message wakes it.
@@ -81,6 +86,7 @@ struct Shared {
     publisher: Publisher,
     /// None where nothing can be kept.
     vault: Option<Vault>,
+    native: Native,
     pages: OnceCell<Pages>,
 }
 
@@ -99,18 +105,21 @@ impl Host {
         let opened = async {
             let vault = Vault::open().await?;
             let kept = vault.load().await?;
-            Ok::<_, JsValue>((Some(vault), kept))
+            let agreed = vault.agreed().await?;
+            Ok::<_, JsValue>((Some(vault), kept, agreed))
         };
-        let (vault, kept) = match opened.await {
+        let (vault, kept, agreed) = match opened.await {
             Ok(opened) => opened,
             // Nothing can be kept: until it can, this is another device at each start.
             Err(thrown) => {
                 log::warn_js("kept data", &thrown);
                 let key = DeviceKey::from_seed(&random::bytes()?);
                 let paired = Vec::new();
-                (None, Kept { key, paired })
+                (None, Kept { key, paired }, Vec::new())
             }
         };
+        let identity = Identity::of(&kept.key);
+        let paired = kept.paired.clone();
         let seed = random::bytes()?;
         let clock = Clock::new();
         let host = Self(Rc::new_cyclic(|weak: &Weak<Shared>| {
@@ -130,6 +139,13 @@ impl Host {
                     clock.now(),
                     unix_seconds(),
                 )),
+                native: Native::new(
+                    identity,
+                    paired,
+                    agreed,
+                    vault.clone(),
+                    on(|host| host.native().handle_alarm(host)),
+                ),
                 vault,
                 clock,
                 waiting: RefCell::default(),
@@ -158,8 +174,11 @@ impl Host {
         }
     }
 
-    /// Hands in what a person asks. A text that is too long for an item becomes a file.
+    /// Hands in what a person asks, here or to the native host. A text that is too long for an item becomes a file.
     pub(crate) fn command(&self, command: Command) {
+        let Some(command) = self.native().take(self, command) else {
+            return;
+        };
         let command = match command {
             Command::SendItem {
                 to,
@@ -168,6 +187,10 @@ impl Host {
                 let Some(blob) = text_blob(&text) else { return };
                 let files = vec![self.sources().add(blob, TEXT_FILE.to_owned())];
                 Command::SendFiles { to, files }
+            }
+            Command::Configure(settings) => {
+                self.native().configure(self, &settings);
+                Command::Configure(settings)
             }
             command => command,
         };
@@ -251,6 +274,10 @@ impl Host {
         self.0.pages.get()
     }
 
+    pub(crate) fn native(&self) -> &Native {
+        &self.0.native
+    }
+
     pub(crate) fn now(&self) -> Time {
         self.0.clock.now()
     }
@@ -258,6 +285,11 @@ impl Host {
     /// Passes on what there is to show, now.
     pub(crate) fn publish(&self) {
         self.0.publisher.publish(self);
+    }
+
+    /// Passes on what there is to show, as soon as may be.
+    pub(crate) fn show_soon(&self) {
+        self.0.publisher.publish_soon(self.now());
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -379,12 +411,12 @@ impl Host {
             Output::CommitFile { file } => self.downloads().commit(self, file),
             Output::AbortFile { file } => self.downloads().abort(file),
             Output::Event(event) => background::tell(BackgroundMessage::Happened(event)),
-            // The only endpoint of its device.
-            Output::OwnPeer(_) => {}
+            Output::OwnPeer(peer) => self.native().handle_own_peer(self, peer),
             Output::KeepPaired(paired) => {
                 if let Some(vault) = &self.0.vault {
                     vault.keep_paired(&paired);
                 }
+                self.native().handle_paired(self, paired);
             }
             // They speak of a payload, and `serve` has it.
             Output::SendBulk { .. } | Output::Write { .. } => {}

@@ -2,6 +2,7 @@
 //! nothing and decides nothing: what is to be done is the engine's, this carries it out. It knows no user interface, and
 //! no extension API but messages.
 
+mod association;
 mod background;
 mod clipboard;
 mod connection;
@@ -11,6 +12,7 @@ mod file_name;
 mod host;
 mod log;
 mod memory;
+mod native;
 mod pages;
 mod publisher;
 mod signaling_socket;

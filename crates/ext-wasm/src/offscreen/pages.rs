@@ -69,12 +69,15 @@ impl Pages {
         !self.ports.borrow().is_empty()
     }
 
-    /// Shows every open page how things stand.
-    pub(crate) fn show(&self, shown: &Shown) {
-        let text = match serde_json::to_string(shown) {
+    /// Shows every open page how things stand: here, and with the native host, which is JSON already.
+    pub(crate) fn show(&self, shown: &Shown, native: &str) {
+        let mut text = match serde_json::to_string(shown) {
             Ok(text) => text,
             Err(error) => return log::warn("snapshot", error),
         };
+        // One more field before the closing brace.
+        text.pop();
+        let text = [&text, ",\"native\":", native, "}"].concat();
         for port in self.ports.borrow().values() {
             // A page that has just closed misses nothing.
             if let Err(error) = port.post(&text) {
@@ -95,6 +98,9 @@ impl Pages {
                     }
                     if let Some(command) = asked.trust {
                         host.tell(Input::TrustCommand(command));
+                    }
+                    if let Some(command) = asked.native {
+                        host.native().handle_command(&host, command);
                     }
                 }
                 Err(error) => log::warn("command", error),
@@ -132,6 +138,7 @@ struct Heard {
 fn handle_message(host: &Host, message: OffscreenMessage) {
     match message {
         OffscreenMessage::Command(command) => host.command(command),
+        OffscreenMessage::Native(command) => host.native().handle_command(host, command),
         OffscreenMessage::SendBytes { to, url, title } => fetch::send(host, to, &url, title),
         OffscreenMessage::Copy { text } => clipboard::copy(&text),
         OffscreenMessage::DownloadEnded { download, state } => {

@@ -42,7 +42,14 @@ impl Publisher {
 
     /// Takes note of the engine's revision, and publishes if it is a new one, as soon as may be.
     pub(crate) fn notice(&self, now: Time, revision: u64) {
-        if self.revision.replace(revision) != revision && !self.due.replace(true) {
+        if self.revision.replace(revision) != revision {
+            self.publish_soon(now);
+        }
+    }
+
+    /// Publishes as soon as may be.
+    pub(crate) fn publish_soon(&self, now: Time) {
+        if !self.due.replace(true) {
             let elapsed = self
                 .published
                 .get()
@@ -56,12 +63,12 @@ impl Publisher {
         self.due.set(false);
         self.published.set(Some(host.now()));
         let snapshot = host.snapshot();
-        self.publish_status(&snapshot);
+        self.publish_status(host, &snapshot);
         let Some(pages) = host.pages().filter(|pages| pages.is_any_open()) else {
             return;
         };
         let shown = host.shown(snapshot);
-        pages.show(&shown);
+        pages.show(&shown, &host.native().shown());
         // Progress makes no new revision.
         if shown
             .snapshot
@@ -73,11 +80,14 @@ impl Publisher {
         }
     }
 
-    fn publish_status(&self, snapshot: &Snapshot) {
+    fn publish_status(&self, host: &Host, snapshot: &Snapshot) {
+        let waiting = u32::try_from(snapshot.incoming.len()).unwrap_or(u32::MAX);
+        let native = host.native();
         let status = EngineStatus {
             connection: snapshot.connection,
             devices: snapshot.devices.clone(),
-            waiting: u32::try_from(snapshot.incoming.len()).unwrap_or(u32::MAX),
+            waiting: waiting.saturating_add(native.waiting()),
+            native: native.is_associated(),
         };
         let told = self.status.replace(Some(status.clone()));
         if told.as_ref() != Some(&status) {

@@ -26,8 +26,11 @@ const DEVICE_KEY: &str = "device-key";
 /// Name of the paired devices: a list of [`PairedDevice`] as JSON.
 const PAIRED: &str = "paired";
 
+/// Name of the paired devices that the native host was known to have last: a list of [`PairedDevice`] as JSON.
+const AGREED: &str = "paired-agreed";
+
 /// The database.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Vault(IdbDatabase);
 
 impl Vault {
@@ -55,22 +58,51 @@ impl Vault {
     pub(crate) async fn load(&self) -> Result<Kept, JsValue> {
         Ok(Kept {
             key: self.device_key().await?,
-            paired: self.paired().await?,
+            paired: self.list(PAIRED).await?,
         })
+    }
+
+    /// The paired devices that the native host was known to have last.
+    pub(crate) async fn agreed(&self) -> Result<Vec<PairedDevice>, JsValue> {
+        self.list(AGREED).await
     }
 
     /// Keeps paired devices, in place of those that were kept.
     pub(crate) fn keep_paired(&self, paired: &[PairedDevice]) {
-        let kept = serde_json::to_string(paired)
-            .map_err(|error| JsValue::from(error.to_string()))
-            .and_then(|text| self.store()?.put_with_key(&text.into(), &PAIRED.into()));
+        self.keep(PAIRED, paired);
+    }
+
+    /// Keeps those that the native host is known to have.
+    pub(crate) fn keep_agreed(&self, paired: &[PairedDevice]) {
+        self.keep(AGREED, paired);
+    }
+
+    /// Keeps another device's key and paired devices, which the native host has too, in place of all that was kept.
+    pub(crate) async fn replace(
+        &self,
+        key: &DeviceKey,
+        paired: &[PairedDevice],
+    ) -> Result<(), JsValue> {
+        let text = JsValue::from(written(paired)?);
+        // One transaction: all or nothing.
+        let store = self.store()?;
+        let seed = Uint8Array::from(&key.expose_seed()[..]);
+        store.put_with_key(&text, &PAIRED.into())?;
+        store.put_with_key(&text, &AGREED.into())?;
+        settled(&store.put_with_key(&seed, &DEVICE_KEY.into())?).await?;
+        Ok(())
+    }
+
+    fn keep(&self, name: &str, paired: &[PairedDevice]) {
+        let kept =
+            written(paired).and_then(|text| self.store()?.put_with_key(&text.into(), &name.into()));
         if let Err(thrown) = kept {
             log::warn_js("paired devices", &thrown);
         }
     }
 
-    async fn paired(&self) -> Result<Vec<PairedDevice>, JsValue> {
-        let kept = settled(&self.store()?.get(&PAIRED.into())?).await?;
+    async fn list(&self, name: &str) -> Result<Vec<PairedDevice>, JsValue> {
+        let kept = settled(&self.store()?.get(&name.into())?).await?;
         // What can't be read is of a version that is gone: those devices are paired again.
         Ok(kept
             .as_string()
@@ -100,6 +132,10 @@ impl Vault {
             .transaction_with_str_and_mode(STORE, IdbTransactionMode::Readwrite)?
             .object_store(STORE)
     }
+}
+
+fn written(paired: &[PairedDevice]) -> Result<String, JsValue> {
+    serde_json::to_string(paired).map_err(|error| JsValue::from(error.to_string()))
 }
 
 /// Waits for a request and gives its result.

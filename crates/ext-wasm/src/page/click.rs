@@ -25,6 +25,8 @@ pub enum Click {
     Copy(ItemId),
     /// Show a stored file in its folder, by the browser's number for the download.
     Show(u32),
+    /// Show the files of a transfer of the native host in their folder.
+    ShowNative(TransferId),
     /// Change the settings.
     Settings,
     /// Try to connect again.
@@ -67,6 +69,7 @@ impl Click {
             "open" => Self::Open(item()?),
             "copy" => Self::Copy(item()?),
             "show" => Self::Show(number()?),
+            "show-native" => Self::ShowNative(transfer()?),
             "settings" => Self::Settings,
             "try-again" => Self::TryAgain,
             _ => return None,
@@ -92,6 +95,10 @@ mod tests {
             }))
         );
         assert_eq!(Click::parse("show", "3"), Some(Click::Show(3)));
+        assert_eq!(
+            Click::parse("show-native", "2147483649"),
+            Some(Click::ShowNative(TransferId(2_147_483_649)))
+        );
         assert_eq!(Click::parse("settings", ""), Some(Click::Settings));
     }
 

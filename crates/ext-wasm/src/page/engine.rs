@@ -11,7 +11,7 @@ use tabferry_protocol::host::{Command, TrustCommand};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::chrome::runtime::{Port, send_message};
-use crate::envelope::PAGE_PORT;
+use crate::envelope::{NativeCommand, PAGE_PORT};
 use crate::json;
 
 /// [`EnsureEngine`](crate::envelope::BackgroundMessage::EnsureEngine) in its envelope, as a text, so that no page loads
@@ -93,6 +93,11 @@ impl<S: DeserializeOwned + 'static> Engine<S> {
     /// Asks the engine to trust a device, or not.
     pub fn decide(&self, command: &TrustCommand) {
         self.ask("trust", command);
+    }
+
+    /// Asks something of the native host, or about it.
+    pub fn ask_native(&self, command: &NativeCommand) {
+        self.ask("native", command);
     }
 
     /// Sends an [`Asked`](crate::envelope::Asked).

@@ -4,5 +4,6 @@ pub mod click;
 pub mod engine;
 pub mod groups;
 pub mod handover;
+pub mod native;
 pub mod server;
 pub mod step;

@@ -92,7 +92,8 @@ impl Row for TransferRow {
             model.show.as_ref().map(|file| file.name.as_str()),
         );
         if let Some(file) = &model.show {
-            set(&self.show, "data-id", &file.download.to_string());
+            set(&self.show, "data-click", file.click);
+            set(&self.show, "data-id", &file.id.to_string());
         }
     }
 }
