@@ -1,6 +1,10 @@
 //! `cargo xtask`: the one tool to build, try, test and measure. Each command has its own file; this one only knows their
 //! names.
 #![expect(
+    clippy::disallowed_methods,
+    reason = "what it writes is built, and nobody else's"
+)]
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a tool for a terminal: printing is its output"

@@ -3,6 +3,10 @@
 //! `TABFERRY_BLESS=1 cargo test -p tabferry-protocol --test golden` writes them anew.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "golden files can be written anew"
+)]
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

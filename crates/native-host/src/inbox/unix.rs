@@ -3,8 +3,8 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
-use std::num::NonZeroU64;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -19,7 +19,7 @@ pub(super) type FolderId = (u64, u64);
 /// A folder by its handle.
 #[derive(Debug)]
 pub(super) struct Folder {
-    handle: OwnedFd,
+    handle: File,
     /// What files get: readable by all that the person's umask allows, never executable.
     mode: Mode,
 }
@@ -30,11 +30,15 @@ impl Folder {
     pub(super) fn open(path: &Path, probe: &str) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = rustix::fs::open(path, flags, Mode::empty())?;
+        let handle = File::from(rustix::fs::open(path, flags, Mode::empty())?);
         let wanted = Mode::from_raw_mode(0o644);
         let probed = rustix::fs::openat(&handle, probe, new_file(), wanted)?;
         let mode = rustix::fs::fstat(&probed).map(|stat| Mode::from_raw_mode(stat.st_mode));
-        rustix::fs::unlinkat(&handle, probe, AtFlags::empty())?;
+        match rustix::fs::unlinkat(&handle, probe, AtFlags::empty()) {
+            // Another Tabferry may have taken it for stale.
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(Self {
             handle,
             mode: mode? & wanted,
@@ -48,7 +52,7 @@ impl Folder {
             opened => opened?,
         };
         Ok(Self {
-            handle,
+            handle: handle.into(),
             mode: self.mode,
         })
     }
@@ -61,15 +65,9 @@ impl Folder {
         )?)
     }
 
-    #[expect(
-        clippy::useless_conversion,
-        clippy::unnecessary_cast,
-        clippy::cast_sign_loss,
-        reason = "the fields' types differ between systems"
-    )]
     pub(super) fn id(&self) -> io::Result<FolderId> {
-        let stat = rustix::fs::fstat(&self.handle)?;
-        Ok((stat.st_dev as u64, u64::from(stat.st_ino)))
+        let metadata = self.handle.metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
     }
 
     /// Bytes that the person may still use, and in all.
@@ -153,13 +151,9 @@ impl Folder {
         Ok(names)
     }
 
-    /// Whether a part is a file of this user that no one is writing: nobody holds its lock, or, where there are no locks,
-    /// nobody wrote to it after the given time.
-    pub(super) fn is_stale(&self, name: &str, before: SystemTime) -> bool {
-        self.try_is_stale(name, before).unwrap_or_default()
-    }
-
-    fn try_is_stale(&self, name: &str, before: SystemTime) -> io::Result<bool> {
+    /// Removes a part if it is a file of this user that no one is writing: nobody holds its lock, or, where there are no
+    /// locks, nobody wrote to it after the given time.
+    pub(super) fn remove_stale(&self, name: &str, before: SystemTime) -> io::Result<bool> {
         let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let own = stat.st_uid == rustix::process::geteuid().as_raw();
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !own {
@@ -176,12 +170,21 @@ impl Folder {
         if !self.has(name, &file)? || !file.metadata()?.is_file() {
             return Ok(false);
         }
-        match file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(_)) => Ok(file.metadata()?.modified()? < before),
+        let is_stale = match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(_)) => is_old(&file, before)?,
+        };
+        if is_stale {
+            // While it is locked, so that whoever has just made it, and locks it next, learns of this.
+            self.remove(name)?;
         }
+        Ok(is_stale)
     }
+}
+
+fn is_old(file: &File, before: SystemTime) -> io::Result<bool> {
+    Ok(file.metadata()?.modified()? < before)
 }
 
 fn new_file() -> OFlags {
@@ -189,7 +192,7 @@ fn new_file() -> OFlags {
 }
 
 /// Asks the kernel not to leave the folder, if it can be asked that. A single component without following links can't.
-fn open_beneath(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+fn open_beneath(folder: &File, name: &str) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     #[cfg(target_os = "linux")]
     {
@@ -219,7 +222,7 @@ pub(super) fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
 pub(super) fn begin_writeback(file: &File, offset: u64, bytes: u64) {
     // Linux begins to write what it is told not to keep. Only a hint, so it can't fail in a way that matters.
     let advice = rustix::fs::Advice::DontNeed;
-    let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(bytes), advice);
+    let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(bytes), advice);
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -235,6 +238,79 @@ impl MarkTarget for Attributes<'_> {
 
     fn set_attribute(&mut self, name: &str, value: &[u8]) -> io::Result<()> {
         let flags = rustix::fs::XattrFlags::empty();
-        Ok(rustix::fs::fsetxattr(self.0.as_fd(), name, value, flags)?)
+        Ok(rustix::fs::fsetxattr(self.0, name, value, flags)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn part(folder: &Folder) {
+        drop(folder.create_part(".part").unwrap());
+    }
+
+    fn names(folder: &Folder) -> BTreeSet<String> {
+        folder.names().unwrap().into_iter().collect()
+    }
+
+    type Publish = fn(&Folder, &str, &Folder, &str) -> io::Result<()>;
+
+    #[test]
+    fn neither_a_rename_nor_a_link_replaces_what_is_there() {
+        for publish in [Folder::publish as Publish, Folder::link] {
+            let path = tempfile::tempdir().unwrap();
+            let folder = Folder::open(path.path(), ".probe").unwrap();
+            folder.make_folder("below").unwrap();
+            let below = folder.enter("below").unwrap();
+            for to in [&folder, &below] {
+                part(&folder);
+                publish(&folder, ".part", to, "a").unwrap();
+                assert!(names(to).contains("a"));
+                assert!(!names(&folder).contains(".part"));
+                part(&folder);
+                let refused = publish(&folder, ".part", to, "a").unwrap_err();
+                assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+                assert!(names(&folder).contains(".part"));
+                folder.remove(".part").unwrap();
+            }
+            assert_eq!(names(&folder), ["a".to_owned(), "below".to_owned()].into());
+        }
+    }
+
+    #[test]
+    fn a_folder_is_no_link_and_no_file() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = Folder::open(path.path(), ".probe").unwrap();
+        folder.make_folder("folder").unwrap();
+        std::os::unix::fs::symlink("folder", path.path().join("link")).unwrap();
+        part(&folder);
+        for (name, kind) in [
+            ("link", ErrorKind::NotADirectory),
+            (".part", ErrorKind::NotADirectory),
+            ("missing", ErrorKind::NotFound),
+        ] {
+            assert_eq!(folder.enter(name).unwrap_err().kind(), kind, "{name}");
+        }
+        let entered = folder.enter("folder").unwrap();
+        assert_ne!(entered.id().unwrap(), folder.id().unwrap());
+        // The kernel that was asked not to leave the folder doesn't.
+        #[cfg(target_os = "linux")]
+        assert!(entered.enter("..").is_err());
+    }
+
+    #[test]
+    fn where_there_are_no_locks_age_decides() {
+        let path = tempfile::tempdir().unwrap();
+        let folder = Folder::open(path.path(), ".probe").unwrap();
+        let file = folder.create_part(".part").unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        let second = std::time::Duration::from_secs(1);
+        let removed = folder.remove_stale(".part", written + second);
+        assert!(!removed.unwrap(), "it is locked");
+        assert!(!is_old(&file, written).unwrap());
+        assert!(is_old(&file, written + second).unwrap());
     }
 }

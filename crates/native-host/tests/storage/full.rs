@@ -7,6 +7,7 @@ use tabferry_engine::FileFailure;
 use crate::folder::{Mounted, names, open, place, store, try_store, write};
 
 const MIB: u64 = 1024 * 1024;
+static CHUNK: [u8; 1024 * 1024] = [1; 1024 * 1024];
 
 #[test]
 fn a_file_that_leaves_too_little_space_is_refused_before_its_first_byte() {
@@ -39,12 +40,11 @@ fn a_disk_that_others_fill_keeps_its_promise_to_a_file() {
     let inbox = open(mounted.path());
     let mut incoming = inbox.create(place("a"), 4 * MIB).unwrap();
     mounted.remount("size=4m");
-    let chunk = vec![1; MIB as usize];
     for _ in 0..4 {
-        write(&mut incoming, &chunk).unwrap();
+        write(&mut incoming, &CHUNK[..]).unwrap();
     }
     assert!(File::create(mounted.path().join("other")).is_ok());
-    assert!(fs::write(mounted.path().join("other"), &chunk).is_err());
+    assert!(fs::write(mounted.path().join("other"), &CHUNK[..]).is_err());
     let stored = incoming.commit().unwrap();
     assert_eq!(fs::metadata(stored.path).unwrap().len(), 4 * MIB);
 }
@@ -58,15 +58,14 @@ fn a_disk_that_is_full_in_mid_way_takes_nothing_of_a_file() {
     // Too long to be preallocated.
     let mut incoming = inbox.create(place("a"), 4_200 * MIB).unwrap();
     mounted.remount("size=3m");
-    let chunk = vec![1; MIB as usize];
     let failure = (0..4)
-        .find_map(|_| write(&mut incoming, &chunk).err())
+        .find_map(|_| write(&mut incoming, &CHUNK[..]).err())
         .expect("4 MiB don't fit into 3");
     assert_eq!(failure.failure(), FileFailure::Full, "{failure:?}");
     drop(incoming);
     assert!(names(mounted.path()).is_empty());
     mounted.remount("size=600m");
-    store(&inbox, place("a"), &chunk);
+    store(&inbox, place("a"), &CHUNK[..]);
 }
 
 #[test]

@@ -2,6 +2,12 @@
 //! On the real file system, and on file systems made for a test where it may mount them.
 #![cfg(unix)]
 #![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it left out"
+)]
+#![expect(
     clippy::disallowed_methods,
     reason = "tests play everyone else who writes into a folder"
 )]

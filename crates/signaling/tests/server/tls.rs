@@ -27,6 +27,7 @@ impl Folder {
 
     fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.0.path().join(name);
+        #[expect(clippy::disallowed_methods, reason = "in a folder of the test's own")]
         std::fs::write(&path, content).unwrap();
         path
     }
