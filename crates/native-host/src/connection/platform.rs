@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::ice::network_type::NetworkType;
@@ -27,9 +28,15 @@ use super::socket::{self, TunedRuntime};
 /// other way when it is not connected.
 const LISTENING_ADDRESSES: [&str; 4] = ["0.0.0.0:0", "127.0.0.1:0", "[::]:0", "[::1]:0"];
 
-/// Bytes of one channel that SCTP has in hand, sent and not acknowledged, or next in turn: enough to fill the largest
-/// receive window. More waits in queues of our own: SCTP sends control frames only after all that it has in hand.
+/// Bytes of one channel that SCTP has in hand, sent and not acknowledged, or next in turn: as many as the largest receive
+/// window takes. More waits in queues of our own, because SCTP sends control frames only after all that it has in hand.
 const SEND_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// How often ICE checks an address. webrtc-rs' own 200 ms would be most of what it takes to connect.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Checks of one address before it is given up: for as long as by webrtc-rs' own numbers.
+const CHECKS: u16 = 28;
 
 /// By this line of its description a host knows another one.
 const TOOL: &str = "a=tool:tabferry";
@@ -149,6 +156,7 @@ fn settings() -> SettingEngine {
     let max_message = u32::try_from(CONTROL_FRAME_BYTES).unwrap_or(u32::MAX);
     SettingEngineBuilder::new()
         .with_network_types(vec![NetworkType::Udp4, NetworkType::Udp6])
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
         .with_include_loopback_candidate(true)
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         // New sockets at an ICE restart: the interfaces may be others by then.
