@@ -89,8 +89,8 @@ struct ClientState {
     folder: Option<PathBuf>,
     /// Who its engine is to the signaling server.
     peer: Option<PeerId>,
-    /// The paired devices as it has them.
-    paired: Vec<PairedDevice>,
+    /// The paired devices as it has them, if that is known.
+    paired: Option<Vec<PairedDevice>>,
     /// The other endpoints as it has been told.
     own_peers: Vec<PeerId>,
 }
@@ -105,7 +105,7 @@ impl ClientState {
             receives: false,
             folder: None,
             peer: None,
-            paired: Vec::new(),
+            paired: None,
             own_peers: Vec::new(),
         }
     }
