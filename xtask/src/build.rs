@@ -65,6 +65,16 @@ pub(crate) fn bare_host(workspace: &Workspace) -> anyhow::Result<()> {
     )
 }
 
+/// Builds the program `tabferry` in release form.
+pub(crate) fn host(workspace: &Workspace) -> anyhow::Result<()> {
+    process::heading("the program tabferry");
+    process::run(
+        process::cargo()
+            .args(["build", "--release", "--package=tabferry", "--bins"])
+            .current_dir(&workspace.root),
+    )
+}
+
 /// Builds the programs `tabferry` and `tabferry-signaling` in release form.
 pub(crate) fn programs(workspace: &Workspace) -> anyhow::Result<()> {
     process::heading("the programs");

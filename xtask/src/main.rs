@@ -14,6 +14,7 @@ mod build;
 mod checks;
 mod chromium;
 mod counts;
+mod dist;
 mod node;
 mod process;
 mod script;
@@ -65,6 +66,12 @@ enum Task {
     },
     /// Show the sizes of what the extension's contexts load, and fail when one is over its budget
     Size,
+    /// Make what a release consists of, in target/dist: the extension, the program for this system, checksums
+    Dist {
+        /// Make everything twice and look into it
+        #[arg(long)]
+        check: bool,
+    },
     /// Check the rules of the code base that no compiler knows
     Tidy,
     /// Run everything that has to pass: formatting, lints, tidy, size, tests
@@ -123,6 +130,8 @@ fn run(task: &Task) -> anyhow::Result<()> {
             typescript(&workspace, &["bench-host.ts"], EndsOn::Interrupt)
         }
         Task::Size => size::report(&workspace),
+        Task::Dist { check: false } => dist::make(&workspace).map(|_| ()),
+        Task::Dist { check: true } => dist::check(&workspace),
         Task::Tidy => tidy::check(&workspace),
         Task::Ci => {
             let passed = checks::run(&workspace);

@@ -25,6 +25,7 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     /// As in its `Cargo.toml`.
     pub(crate) name: String,
+    version: String,
     /// Libraries, programs and tests.
     targets: Vec<Target>,
 }
@@ -55,6 +56,14 @@ impl Workspace {
             .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
             .map(|target| target.name.as_str())
             .collect()
+    }
+
+    /// A package's version.
+    pub(crate) fn version(&self, package: &str) -> Option<&str> {
+        self.packages
+            .iter()
+            .find(|candidate| candidate.name == package)
+            .map(|package| package.version.as_str())
     }
 
     /// The unpacked extension, as a browser loads it.

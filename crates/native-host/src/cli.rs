@@ -3,6 +3,8 @@
 pub mod arguments;
 mod config;
 mod devices;
+pub mod generated;
+pub mod install;
 mod pair;
 mod receive;
 mod send;
@@ -10,15 +12,20 @@ mod status;
 mod terminal;
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tabferry_protocol::native::{DaemonCode, FromDaemon, ToDaemon};
 
 use self::arguments::{Arguments, Command};
+use self::generated::GenerateError;
+use self::install::{InstallError, UninstallArguments};
 use crate::client::{Client, ClientError};
 use crate::config::ConfigError;
+use crate::install::machine::Machine;
+use crate::install::registry::CurrentUser;
 use crate::places::Places;
 
 /// What the command line asks for.
@@ -44,6 +51,10 @@ enum CommandError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
     #[error("{0}")]
     Refused(String),
     /// A device can't be found or reached.
@@ -55,7 +66,7 @@ enum CommandError {
     #[error("{0}")]
     Other(String),
     #[error("{0}: {1}")]
-    Io(String, std::io::Error),
+    Io(String, io::Error),
     #[error("stopped")]
     Interrupted,
 }
@@ -68,6 +79,8 @@ impl CommandError {
             Self::Interrupted => 130,
             Self::Client(_)
             | Self::Config(_)
+            | Self::Install(_)
+            | Self::Generate(_)
             | Self::Refused(_)
             | Self::Other(_)
             | Self::Io(..) => 1,
@@ -105,6 +118,19 @@ pub async fn run(places: &Places, Asked(command): Asked) -> ExitCode {
         Command::Pair(arguments) => pair::run(places, &arguments).await,
         Command::Config(arguments) => config::run(places, arguments).await,
         Command::Stop => stop(places).await,
+        Command::Install(arguments) => installing(|here, output| {
+            let Here { program, machine } = here;
+            install::install(&arguments, program, machine, &mut CurrentUser, output)
+        }),
+        Command::Uninstall(arguments) => uninstall(places, &arguments).await,
+        Command::Completions(arguments) => {
+            generated::completions(&arguments, Arguments::command(), &mut io::stdout())
+                .map_err(CommandError::from)
+        }
+        Command::Man(arguments) => {
+            generated::man(&arguments, Arguments::command(), &mut io::stdout())
+                .map_err(CommandError::from)
+        }
         // It is no command that anybody waits for.
         Command::Daemon(_) => Ok(()),
     };
@@ -120,8 +146,39 @@ pub async fn run(places: &Places, Asked(command): Asked) -> ExitCode {
 /// Says on stderr what went wrong.
 pub fn complain(error: &impl Display) -> ExitCode {
     // Nobody is left to be told if this fails, too.
-    let _ = writeln!(std::io::stderr(), "tabferry: {error}");
+    let _ = writeln!(io::stderr(), "tabferry: {error}");
     ExitCode::FAILURE
+}
+
+/// This program on this machine.
+struct Here {
+    program: PathBuf,
+    machine: Machine,
+}
+
+impl Here {
+    fn find() -> Result<Self, CommandError> {
+        let program = std::env::current_exe()
+            .map_err(|error| CommandError::Io("this program's own file".to_owned(), error))?;
+        let machine = Machine::here()
+            .ok_or_else(|| CommandError::Other("this account has no home directory".to_owned()))?;
+        Ok(Self { program, machine })
+    }
+}
+
+fn installing(
+    work: impl FnOnce(&Here, &mut dyn Write) -> Result<(), InstallError>,
+) -> Result<(), CommandError> {
+    Ok(work(&Here::find()?, &mut io::stdout())?)
+}
+
+async fn uninstall(places: &Places, arguments: &UninstallArguments) -> Result<(), CommandError> {
+    let running = Client::to_running(places).await.ok().flatten();
+    let stop = running.is_some().then_some("tabferry stop");
+    installing(|here, output| {
+        let Here { program, machine } = here;
+        install::uninstall(arguments, program, machine, &mut CurrentUser, stop, output)
+    })
 }
 
 async fn stop(places: &Places) -> Result<(), CommandError> {

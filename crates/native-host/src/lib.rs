@@ -10,6 +10,7 @@ pub mod disk;
 mod files;
 pub mod frames;
 pub mod inbox;
+pub mod install;
 pub mod launch;
 pub mod local_socket;
 pub mod logging;

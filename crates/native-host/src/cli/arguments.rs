@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::generated::{CompletionsArguments, ManArguments};
+use super::install::{InstallArguments, UninstallArguments};
+
 const AFTER_HELP: &str = "\
 Everything here speaks to a daemon that is started when it is needed and goes on in the background.
 
@@ -26,7 +29,11 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say how things stand: the daemon, its device and the server
+    /// Register with the browsers of this machine, so that the extension finds this program
+    Install(InstallArguments),
+    /// Undo install
+    Uninstall(UninstallArguments),
+    /// Say how things stand: the browsers, the daemon, its device and the server
     Status(StatusArguments),
     /// List the devices that can be sent to
     Devices(DevicesArguments),
@@ -40,6 +47,11 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// End the daemon
     Stop,
+    /// Print completions for a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page
+    #[command(hide = true)]
+    Man(ManArguments),
     /// Be the daemon
     #[command(hide = true)]
     Daemon(DaemonArguments),
