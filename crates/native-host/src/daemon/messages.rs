@@ -52,7 +52,7 @@ impl Daemon {
     }
 
     fn refuse(&mut self, client: ClientId, (code, message): Refusal) {
-        info!(?code, message, "refused");
+        info!(?code, "refused");
         self.connections
             .tell(client, &FromDaemon::Error { code, message });
     }
