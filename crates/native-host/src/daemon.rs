@@ -256,7 +256,7 @@ impl Daemon {
             Happening::Found(found) => self.send_found(found),
             Happening::Report(report) => {
                 if let Some(device) = &mut self.device {
-                    device.take_report(report);
+                    device.take_reports(report);
                 }
             }
             Happening::Tick => self.input(Input::Tick),
