@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use bytes::BytesMut;
 use serde::{Deserialize, Serialize};
-use tabferry_host::connection::platform::Peer;
+use tabferry_host::connection::platform::{self, Peer};
 use tabferry_protocol::limits::CHUNK_BYTES;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -186,11 +186,13 @@ async fn negotiate(peer: &Peer, order: Order) -> anyhow::Result<()> {
             kind: Kind::Offer,
             sdp,
         } => {
+            peer.sockets.tune_for(&sdp);
             let offer = RTCSessionDescription::offer(sdp)?;
             connection.set_remote_description(offer).await?;
             (Kind::Answer, connection.create_answer(None).await?)
         }
         Order::Description { sdp, .. } => {
+            peer.sockets.tune_for(&sdp);
             let answer = RTCSessionDescription::answer(sdp)?;
             return Ok(connection.set_remote_description(answer).await?);
         }
@@ -206,7 +208,7 @@ async fn negotiate(peer: &Peer, order: Order) -> anyhow::Result<()> {
         }
         _ => return Ok(()),
     };
-    let sdp = made.sdp.clone();
+    let sdp = platform::signed(&made.sdp);
     connection.set_local_description(made).await?;
     tell(&Report::Description { kind, sdp })
 }

@@ -2,9 +2,10 @@
 //! of what is sent through them.
 //!
 //! Two things would make webrtc-rs slow. It acknowledges all datagrams that it finds waiting with one SACK, up to 64, and
-//! Chromium sends at most 4 packets for each SACK: with any distance in between, 20 MB/s become 0.2. So a socket here
-//! claims to be empty after [`DRAINED_DATAGRAMS`], and doesn't let the kernel hand over several as one (GRO). And with the
-//! system's usual buffers the kernel drops datagrams faster than SCTP recovers them.
+//! a browser sends a few packets for each SACK (Chromium 4): with any distance in between, 20 MB/s become 0.2. So for a
+//! browser a socket claims to be empty after [`DRAINED_DATAGRAMS`], and doesn't let the kernel hand over several as one
+//! (GRO). For another host, which sends as much as the window has room for, both would cost four fifths of the speed. And
+//! with the system's usual buffers the kernel drops datagrams faster than SCTP recovers them.
 
 use core::fmt;
 use core::future::Future;
@@ -24,7 +25,7 @@ use webrtc::runtime::{
     TokioRuntime, Transmit,
 };
 
-/// Datagrams received before the connection has a turn to acknowledge them.
+/// Datagrams received from a browser before the connection has a turn to acknowledge them.
 const DRAINED_DATAGRAMS: usize = 2;
 
 /// What is asked of the system for each of a socket's buffers.
@@ -68,6 +69,18 @@ fn enlarge(socket: &UdpSocket) -> usize {
 pub(super) struct TunedRuntime {
     /// Goes into the first task that is spawned, which drives the connection, and is dropped with it.
     driver: Mutex<Option<oneshot::Sender<()>>>,
+    /// Datagrams that a socket receives before it claims to be empty.
+    drained_at_once: Arc<AtomicUsize>,
+    sockets: Mutex<Sockets>,
+}
+
+/// What is set once the other end is known.
+#[derive(Debug, Default)]
+struct Sockets {
+    /// Whether it is known, and is a host.
+    is_host: Option<bool>,
+    /// The sockets made before.
+    early: Vec<UdpSocket>,
 }
 
 impl TunedRuntime {
@@ -76,8 +89,23 @@ impl TunedRuntime {
         let (driver, stopped) = oneshot::channel();
         let runtime = Self {
             driver: Mutex::new(Some(driver)),
+            drained_at_once: Arc::new(AtomicUsize::new(DRAINED_DATAGRAMS)),
+            sockets: Mutex::default(),
         };
         (Arc::new(runtime), stopped)
+    }
+
+    /// Sets the sockets up for the other end: a host or a browser. Until then they are for a browser.
+    pub(super) fn expect(&self, is_host: bool) {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.is_host = Some(is_host);
+        let early = core::mem::take(&mut sockets.early);
+        if is_host {
+            self.drained_at_once.store(usize::MAX, Ordering::Relaxed);
+            for socket in early {
+                set_coalescing(&socket, true);
+            }
+        }
     }
 
     fn watched(
@@ -114,14 +142,17 @@ impl Runtime for TunedRuntime {
         enlarge(&socket);
         let handle = socket.try_clone()?;
         let inner = TokioRuntime.wrap_udp_socket(socket)?;
-        let gro_segments = if stop_coalescing(&handle) {
-            1
-        } else {
-            inner.max_gro_segments()
-        };
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        // tokio's are made with GRO where there is any.
+        if sockets.is_host != Some(true) {
+            set_coalescing(&handle, false);
+        }
+        if sockets.is_host.is_none() {
+            sockets.early.push(handle);
+        }
         Ok(Arc::new(TunedSocket {
             inner,
-            gro_segments,
+            drained_at_once: Arc::clone(&self.drained_at_once),
             drained: AtomicUsize::new(0),
         }))
     }
@@ -168,23 +199,24 @@ impl Runtime for TunedRuntime {
     }
 }
 
-/// Switches GRO off. Whether it is off now.
+/// Switches GRO on or off, where there is any.
 #[cfg(target_os = "linux")]
-fn stop_coalescing(socket: &UdpSocket) -> bool {
-    nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::UdpGroSegment, &false).is_ok()
+fn set_coalescing(socket: &UdpSocket, on: bool) {
+    let option = nix::sys::socket::sockopt::UdpGroSegment;
+    if let Err(error) = nix::sys::socket::setsockopt(socket, option, &on) {
+        tracing::debug!(%error, "no UDP GRO");
+    }
 }
 
-/// Switches GRO off. Whether it is off now.
+/// Switches GRO on or off, where there is any.
 #[cfg(not(target_os = "linux"))]
-fn stop_coalescing(_socket: &UdpSocket) -> bool {
-    false
-}
+fn set_coalescing(_socket: &UdpSocket, _on: bool) {}
 
 /// A socket of tokio's that claims to be empty after a few datagrams.
 #[derive(Debug)]
 struct TunedSocket {
     inner: Arc<dyn AsyncUdpSocket>,
-    gro_segments: usize,
+    drained_at_once: Arc<AtomicUsize>,
     /// Datagrams since it last claimed, or was, to be empty.
     drained: AtomicUsize,
 }
@@ -199,7 +231,7 @@ impl AsyncUdpSocket for TunedSocket {
     }
 
     fn max_gro_segments(&self) -> usize {
-        self.gro_segments
+        self.inner.max_gro_segments()
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
@@ -213,7 +245,8 @@ impl AsyncUdpSocket for TunedSocket {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         // One task polls a socket.
-        if self.drained.load(Ordering::Relaxed) >= DRAINED_DATAGRAMS {
+        let at_once = self.drained_at_once.load(Ordering::Relaxed);
+        if self.drained.load(Ordering::Relaxed) >= at_once {
             self.drained.store(0, Ordering::Relaxed);
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -247,11 +280,32 @@ mod tests {
 
     #[tokio::test]
     async fn a_socket_claims_to_be_empty_after_a_few_datagrams_and_has_lost_none() {
+        for (known_before, is_host, expected) in [
+            (None, None, &[2, 2, 1][..]),
+            (Some(false), None, &[2, 2, 1]),
+            (None, Some(false), &[2, 2, 1]),
+            (Some(true), None, &[5]),
+            (None, Some(true), &[5]),
+        ] {
+            let turns = drain_five(known_before, is_host).await;
+            assert_eq!(turns, expected, "{known_before:?} {is_host:?}");
+        }
+    }
+
+    /// Sends five datagrams to a socket and returns how many each turn gets. It is known before or after it is made
+    /// who sends them.
+    async fn drain_five(known_before: Option<bool>, known_after: Option<bool>) -> Vec<usize> {
         let (runtime, _stopped) = TunedRuntime::new();
+        if let Some(is_host) = known_before {
+            runtime.expect(is_host);
+        }
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let to = receiver.local_addr().unwrap();
         let socket = runtime.wrap_udp_socket(receiver).unwrap();
+        if let Some(is_host) = known_after {
+            runtime.expect(is_host);
+        }
         for number in 0..5 {
             sender.send_to(&[number], to).unwrap();
         }
@@ -268,14 +322,14 @@ mod tests {
                 &mut [IoSliceMut::new(&mut byte)],
                 &mut [RecvMeta::default()],
             ) {
-                received.unwrap();
+                assert_eq!(received.unwrap(), 1);
                 numbers.push(byte[0]);
                 turn += 1;
             }
             turns.push(turn);
         }
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
-        assert_eq!(turns, [2, 2, 1]);
+        turns
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ use webrtc::peer_connection::{
 use super::candidate::{self, Candidate};
 use super::channel::{self, Budget, Lost};
 use super::outgoing::Outgoing;
-use super::platform::Peer;
+use super::platform::{self, Peer, Sockets};
 use super::{ConnectionEvent, Step};
 
 /// How long a connection that is to be closed may take to send what it still holds.
@@ -167,12 +167,14 @@ async fn live_with(
         connection,
         control,
         bulk,
+        sockets,
         stopped,
     } = peer;
     let (control, bulk) = (&**control, &**bulk);
     let negotiation = Negotiation {
         teller,
         connection: &**connection,
+        sockets,
         described: OnceLock::new(),
     };
     let (open, opened) = watch::channel(false);
@@ -279,6 +281,7 @@ impl Teller {
 struct Negotiation<'a> {
     teller: &'a Teller,
     connection: &'a dyn PeerConnection,
+    sockets: &'a Sockets,
     /// The certificate that the other end's descriptions announce.
     described: OnceLock<Fingerprint>,
 }
@@ -348,12 +351,13 @@ impl Negotiation<'_> {
         }
     }
 
-    /// Takes the fingerprint of a description. An ICE restart must keep it.
+    /// Takes what there is to know from a description of the other end: its fingerprint and its kind. An ICE restart must keep it.
     fn check(&self, sdp: &str) -> Result<(), End> {
         let described = Fingerprint::of_description(sdp).map_err(|error| {
             tracing::debug!(%error, "description");
             End::Ended
         })?;
+        self.sockets.tune_for(sdp);
         if *self.described.get_or_init(|| described) == described {
             Ok(())
         } else {
@@ -369,7 +373,7 @@ impl Negotiation<'_> {
     /// Sets a description of our own, and tells it.
     async fn describe(&self, made: Made) -> Result<(), End> {
         let description = made.map_err(|error| ended(&error))?;
-        let sdp = description.sdp.clone();
+        let sdp = platform::signed(&description.sdp);
         self.connection
             .set_local_description(description)
             .await
