@@ -165,11 +165,12 @@ impl Inbox {
     pub fn open(path: &Path) -> Result<Self, InboxError> {
         let folder = Folder::open(path, &part_name()?)?;
         for name in folder.names()? {
-            if is_part(&name) && folder.is_stale(&name, stale_before()) {
-                // One that can't be removed hurts nobody.
-                match folder.remove(&name) {
-                    Ok(()) => tracing::debug!("removed a part that an earlier run left"),
-                    Err(error) => tracing::warn!(%error, "a part of an earlier run stays"),
+            if is_part(&name) {
+                match folder.remove_stale(&name, stale_before()) {
+                    Ok(true) => tracing::debug!("removed a part that an earlier run left"),
+                    Ok(false) => {}
+                    // It hurts nobody, and may be gone by now.
+                    Err(error) => tracing::debug!(%error, "a part that may be stale stays"),
                 }
             }
         }

@@ -34,7 +34,11 @@ impl Folder {
         let wanted = Mode::from_raw_mode(0o644);
         let probed = rustix::fs::openat(&handle, probe, new_file(), wanted)?;
         let mode = rustix::fs::fstat(&probed).map(|stat| Mode::from_raw_mode(stat.st_mode));
-        rustix::fs::unlinkat(&handle, probe, AtFlags::empty())?;
+        match rustix::fs::unlinkat(&handle, probe, AtFlags::empty()) {
+            // Another Tabferry may have taken it for stale.
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(Self {
             handle,
             mode: mode? & wanted,
@@ -147,13 +151,9 @@ impl Folder {
         Ok(names)
     }
 
-    /// Whether a part is a file of this user that no one is writing: nobody holds its lock, or, where there are no locks,
-    /// nobody wrote to it after the given time.
-    pub(super) fn is_stale(&self, name: &str, before: SystemTime) -> bool {
-        self.try_is_stale(name, before).unwrap_or_default()
-    }
-
-    fn try_is_stale(&self, name: &str, before: SystemTime) -> io::Result<bool> {
+    /// Removes a part if it is a file of this user that no one is writing: nobody holds its lock, or, where there are no
+    /// locks, nobody wrote to it after the given time.
+    pub(super) fn remove_stale(&self, name: &str, before: SystemTime) -> io::Result<bool> {
         let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let own = stat.st_uid == rustix::process::geteuid().as_raw();
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !own {
@@ -170,11 +170,16 @@ impl Folder {
         if !self.has(name, &file)? || !file.metadata()?.is_file() {
             return Ok(false);
         }
-        match file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(_)) => is_old(&file, before),
+        let is_stale = match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(_)) => is_old(&file, before)?,
+        };
+        if is_stale {
+            // While it is locked, so that whoever has just made it, and locks it next, learns of this.
+            self.remove(name)?;
         }
+        Ok(is_stale)
     }
 }
 
@@ -303,7 +308,8 @@ mod tests {
         let file = folder.create_part(".part").unwrap();
         let written = file.metadata().unwrap().modified().unwrap();
         let second = std::time::Duration::from_secs(1);
-        assert!(!folder.is_stale(".part", written + second), "it is locked");
+        let removed = folder.remove_stale(".part", written + second);
+        assert!(!removed.unwrap(), "it is locked");
         assert!(!is_old(&file, written).unwrap());
         assert!(is_old(&file, written + second).unwrap());
     }

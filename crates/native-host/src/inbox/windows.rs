@@ -122,11 +122,14 @@ impl Folder {
         Ok(names)
     }
 
-    /// Whether a part is a file that no one is writing: whoever writes it lets nobody else open it.
-    pub(super) fn is_stale(&self, name: &str, _before: SystemTime) -> bool {
+    /// Removes a part if it is a file that no one is writing: whoever writes it lets nobody else open it.
+    pub(super) fn remove_stale(&self, name: &str, _before: SystemTime) -> io::Result<bool> {
         let path = self.path.join(name);
-        std::fs::symlink_metadata(&path).is_ok_and(|there| there.is_file())
-            && File::open(&path).is_ok()
+        let is_stale = std::fs::symlink_metadata(&path)?.is_file() && File::open(&path).is_ok();
+        if is_stale {
+            self.remove(name)?;
+        }
+        Ok(is_stale)
     }
 }
 

@@ -597,6 +597,23 @@ fn only_stale_parts_of_our_own_are_removed() {
 }
 
 #[test]
+fn another_tabferry_that_opens_the_folder_takes_nothing_that_is_alive() {
+    let folder = temporary();
+    let inbox = open(folder.path());
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| (0..100).for_each(|_| drop(store(&inbox, place("a"), b"x")))))
+            .collect();
+        while senders.iter().any(|sender| !sender.is_finished()) {
+            drop(open(folder.path()));
+        }
+    });
+    let names = names(folder.path());
+    assert_eq!(names.len(), 400);
+    assert!(names.iter().all(|name| !is_part(name)));
+}
+
+#[test]
 fn a_part_is_one_name_for_one_file() {
     let folder = temporary();
     let inbox = open(folder.path());
