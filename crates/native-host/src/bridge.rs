@@ -10,15 +10,13 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tracing::{info, warn};
 
 use crate::frames::{self, FrameError};
+use crate::install::{CHROMIUM_ORIGIN, FIREFOX_ADD_ON};
 use crate::launch;
 use crate::places::Places;
 
 /// The extensions that may speak to the daemon, as browsers name them: Chromium's by its page origin, Firefox' by the id of
 /// the add-on.
-pub const ORIGINS: [&str; 2] = [
-    "chrome-extension://imfpdplahoccelbkgcfjfibikmoechld/",
-    "tabferry@tabferry.app",
-];
+pub const ORIGINS: [&str; 2] = [CHROMIUM_ORIGIN, FIREFOX_ADD_ON];
 
 /// Whom a browser has started us for; `None` if no browser has started us. The arguments are those after the program's name.
 pub fn origin_of(arguments: &[OsString]) -> Option<String> {

@@ -12,15 +12,16 @@ mod status;
 mod terminal;
 
 use std::fmt::Display;
-use std::io::{Write as _, stdout};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory, Parser};
 use tabferry_protocol::native::{DaemonCode, FromDaemon, ToDaemon};
 
 use self::arguments::{Arguments, Command};
-use self::install::{InstallArguments, UninstallArguments};
+use self::generated::GenerateError;
+use self::install::{InstallError, UninstallArguments};
 use crate::client::{Client, ClientError};
 use crate::config::ConfigError;
 use crate::install::machine::Machine;
@@ -50,6 +51,10 @@ enum CommandError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
     #[error("{0}")]
     Refused(String),
     /// A device can't be found or reached.
@@ -60,12 +65,8 @@ enum CommandError {
     Declined(String),
     #[error("{0}")]
     Other(String),
-    #[error(transparent)]
-    Install(#[from] install::InstallError),
-    #[error(transparent)]
-    Generate(#[from] generated::GenerateError),
     #[error("{0}: {1}")]
-    Io(String, std::io::Error),
+    Io(String, io::Error),
     #[error("stopped")]
     Interrupted,
 }
@@ -78,10 +79,10 @@ impl CommandError {
             Self::Interrupted => 130,
             Self::Client(_)
             | Self::Config(_)
-            | Self::Refused(_)
-            | Self::Other(_)
             | Self::Install(_)
             | Self::Generate(_)
+            | Self::Refused(_)
+            | Self::Other(_)
             | Self::Io(..) => 1,
         }
     }
@@ -110,16 +111,6 @@ pub fn parse() -> Mode {
 /// Carries a command out.
 pub async fn run(places: &Places, Asked(command): Asked) -> ExitCode {
     let result = match command {
-        Command::Install(arguments) => install_program(&arguments),
-        Command::Uninstall(arguments) => uninstall_program(places, &arguments).await,
-        Command::Completions(arguments) => {
-            generated::completions(&arguments, Arguments::command(), &mut stdout())
-                .map_err(CommandError::from)
-        }
-        Command::Man(arguments) => {
-            generated::man(&arguments, Arguments::command(), &mut stdout())
-                .map_err(CommandError::from)
-        }
         Command::Status(arguments) => status::run(places, &arguments).await,
         Command::Devices(arguments) => devices::run(places, &arguments).await,
         Command::Send(arguments) => send::run(places, arguments).await,
@@ -127,6 +118,19 @@ pub async fn run(places: &Places, Asked(command): Asked) -> ExitCode {
         Command::Pair(arguments) => pair::run(places, &arguments).await,
         Command::Config(arguments) => config::run(places, arguments).await,
         Command::Stop => stop(places).await,
+        Command::Install(arguments) => installing(|here, output| {
+            let Here { program, machine } = here;
+            install::install(&arguments, program, machine, &mut CurrentUser, output)
+        }),
+        Command::Uninstall(arguments) => uninstall(places, &arguments).await,
+        Command::Completions(arguments) => {
+            generated::completions(&arguments, Arguments::command(), &mut io::stdout())
+                .map_err(CommandError::from)
+        }
+        Command::Man(arguments) => {
+            generated::man(&arguments, Arguments::command(), &mut io::stdout())
+                .map_err(CommandError::from)
+        }
         // It is no command that anybody waits for.
         Command::Daemon(_) => Ok(()),
     };
@@ -142,48 +146,39 @@ pub async fn run(places: &Places, Asked(command): Asked) -> ExitCode {
 /// Says on stderr what went wrong.
 pub fn complain(error: &impl Display) -> ExitCode {
     // Nobody is left to be told if this fails, too.
-    let _ = writeln!(std::io::stderr(), "tabferry: {error}");
+    let _ = writeln!(io::stderr(), "tabferry: {error}");
     ExitCode::FAILURE
 }
 
-fn install_program(arguments: &InstallArguments) -> Result<(), CommandError> {
-    let (program, machine) = (this_program()?, this_machine()?);
-    install::install(
-        arguments,
-        &program,
-        &machine,
-        &mut CurrentUser,
-        &mut stdout(),
-    )?;
-    Ok(())
+/// This program on this machine.
+struct Here {
+    program: PathBuf,
+    machine: Machine,
 }
 
-async fn uninstall_program(
-    places: &Places,
-    arguments: &UninstallArguments,
+impl Here {
+    fn find() -> Result<Self, CommandError> {
+        let program = std::env::current_exe()
+            .map_err(|error| CommandError::Io("this program's own file".to_owned(), error))?;
+        let machine = Machine::here()
+            .ok_or_else(|| CommandError::Other("this account has no home directory".to_owned()))?;
+        Ok(Self { program, machine })
+    }
+}
+
+fn installing(
+    work: impl FnOnce(&Here, &mut dyn Write) -> Result<(), InstallError>,
 ) -> Result<(), CommandError> {
-    let (program, machine) = (this_program()?, this_machine()?);
-    let runs = Client::to_running(places).await.is_ok_and(|it| it.is_some());
-    install::uninstall(
-        arguments,
-        &program,
-        &machine,
-        &mut CurrentUser,
-        runs.then_some("tabferry stop"),
-        &mut stdout(),
-    )?;
-    Ok(())
+    Ok(work(&Here::find()?, &mut io::stdout())?)
 }
 
-/// Where this program is.
-fn this_program() -> Result<PathBuf, CommandError> {
-    std::env::current_exe()
-        .map_err(|error| CommandError::Io("this program's own file".to_owned(), error))
-}
-
-fn this_machine() -> Result<Machine, CommandError> {
-    Machine::here()
-        .ok_or_else(|| CommandError::Other("this account has no home directory".to_owned()))
+async fn uninstall(places: &Places, arguments: &UninstallArguments) -> Result<(), CommandError> {
+    let running = Client::to_running(places).await.ok().flatten();
+    let stop = running.is_some().then_some("tabferry stop");
+    installing(|here, output| {
+        let Here { program, machine } = here;
+        install::uninstall(arguments, program, machine, &mut CurrentUser, stop, output)
+    })
 }
 
 async fn stop(places: &Places) -> Result<(), CommandError> {

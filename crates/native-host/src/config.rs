@@ -225,7 +225,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let places = Places::within(home.path());
         Config::default().save(&places).unwrap();
-        fs::write(places.config.join("config.json"), "{").unwrap();
+        files::write(&path(&places), &["not", "settings"]).unwrap();
         assert!(matches!(
             Config::load(&places),
             Err(ConfigError::File { .. })

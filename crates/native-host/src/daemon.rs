@@ -89,8 +89,8 @@ struct ClientState {
     folder: Option<PathBuf>,
     /// Who its engine is to the signaling server.
     peer: Option<PeerId>,
-    /// The paired devices as it has them.
-    paired: Vec<PairedDevice>,
+    /// The paired devices as it has them, if that is known.
+    paired: Option<Vec<PairedDevice>>,
     /// The other endpoints as it has been told.
     own_peers: Vec<PeerId>,
 }
@@ -105,7 +105,7 @@ impl ClientState {
             receives: false,
             folder: None,
             peer: None,
-            paired: Vec::new(),
+            paired: None,
             own_peers: Vec::new(),
         }
     }
@@ -256,7 +256,7 @@ impl Daemon {
             Happening::Found(found) => self.send_found(found),
             Happening::Report(report) => {
                 if let Some(device) = &mut self.device {
-                    device.take_report(report);
+                    device.take_reports(report);
                 }
             }
             Happening::Tick => self.input(Input::Tick),

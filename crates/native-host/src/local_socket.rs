@@ -61,14 +61,7 @@ impl Listener {
 
     /// The next client of the same user; others are sent away. Errors when the system is out of something.
     pub async fn accept(&mut self) -> io::Result<Stream> {
-        loop {
-            match self.server.accept().await {
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    tracing::warn!(%error, "a client was sent away");
-                }
-                accepted => return accepted,
-            }
-        }
+        self.server.accept().await
     }
 }
 

@@ -4,13 +4,9 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use tabferry_host::places::Places;
 use tabferry_host::{bridge, cli, daemon, logging};
-
-/// What still runs at the end gets this long.
-const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -41,7 +37,7 @@ fn block_on(mode: impl Future<Output = ExitCode>) -> ExitCode {
         Err(error) => return cli::complain(&error),
     };
     let code = runtime.block_on(mode);
-    // A thread that still waits for stdin would be waited for without this.
-    runtime.shutdown_timeout(END_TIMEOUT);
+    // Not waiting for a thread that still waits for stdin.
+    runtime.shutdown_background();
     code
 }

@@ -1,6 +1,11 @@
 //! What a browser starts: it passes frames on in both directions, starts the daemon, refuses what breaks a limit with a
 //! frame that says so, and ends when either end does. As a real process with real pipes.
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test ends where its ground gives way, and makes what is in the way of the program"
+)]
 
 mod support;
 

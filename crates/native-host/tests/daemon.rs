@@ -1,6 +1,14 @@
 //! The daemon as its clients know it: who may speak to it and what, whose device it is, what it keeps and what it shares
 //! among several extensions. As a real process.
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    reason = "a test ends where its ground gives way, and says what it measured or left out"
+)]
 
 mod support;
 
@@ -17,6 +25,7 @@ use tabferry_host::frames;
 use tabferry_protocol::host::{Command, ConnectionView, TrustCommand};
 use tabferry_protocol::id::{ItemId, PeerId, TransferId};
 use tabferry_protocol::native::{Client, DaemonCode, FromDaemon, Outgoing, ToDaemon, VERSION};
+use tabferry_protocol::paired::PairedDevice;
 
 #[tokio::test]
 async fn another_version_is_told_ours_and_nothing_else() {
@@ -165,6 +174,13 @@ fn peers(message: FromDaemon) -> Option<Vec<PeerId>> {
     }
 }
 
+fn pairs(base: &[PairedDevice], now: &[PairedDevice]) -> ToDaemon {
+    ToDaemon::Paired {
+        base: base.to_vec(),
+        now: now.to_vec(),
+    }
+}
+
 fn paired_names(message: FromDaemon) -> Option<Vec<String>> {
     match message {
         FromDaemon::Paired { paired } => {
@@ -205,30 +221,24 @@ async fn two_extensions_share_one_daemon_and_know_of_each_other() {
     second.say(&ToDaemon::OwnPeer { peer: Some(two) }).await;
     assert_eq!(first.until(peers).await, [two]);
 
-    // What one changes in the paired devices the other is told, and both changes stay.
-    first
-        .say(&ToDaemon::Paired {
-            base: Vec::new(),
-            now: vec![paired(7, "Phone")],
-        })
-        .await;
-    assert_eq!(second.until(paired_names).await, ["Phone"]);
-    second
-        .say(&ToDaemon::Paired {
-            base: Vec::new(),
-            now: vec![paired(8, "Tablet")],
-        })
-        .await;
-    assert_eq!(first.until(paired_names).await, ["Phone", "Tablet"]);
-    assert_eq!(second.until(paired_names).await, ["Phone", "Tablet"]);
-    let both = vec![paired(7, "Phone"), paired(8, "Tablet")];
-    first
-        .say(&ToDaemon::Paired {
-            base: both,
-            now: vec![paired(8, "Tablet")],
-        })
-        .await;
-    assert_eq!(second.until(paired_names).await, ["Tablet"]);
+    // What one changes in the paired devices both are told, and the changes of both stay.
+    first.say(&pairs(&[], &[paired(7, "Phone")])).await;
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.until(paired_names).await, ["Phone"]);
+    }
+    // The second has not heard of that when it pairs another one.
+    second.say(&pairs(&[], &[paired(8, "Tablet")])).await;
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.until(paired_names).await, ["Phone", "Tablet"]);
+    }
+    let both = [paired(7, "Phone"), paired(8, "Tablet")];
+    first.say(&pairs(&both, &both[1..])).await;
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.until(paired_names).await, ["Tablet"]);
+    }
+    // No change is answered, too: it may have been one that was made here already.
+    first.say(&pairs(&both, &both[1..])).await;
+    assert_eq!(first.until(paired_names).await, ["Tablet"]);
 
     // One that leaves takes its peer away.
     drop(first);
@@ -280,6 +290,15 @@ async fn a_device_that_is_forgotten_is_forgotten_for_good() {
         .await;
     second.until(paired_names).await;
     first.say(&ToDaemon::Forget).await;
+    let program = String::new();
+    let version = VERSION;
+    first.say(&ToDaemon::Hello { version, program }).await;
+    first
+        .until(|message| match message {
+            FromDaemon::Welcome { device: None, .. } => Some(()),
+            _ => None,
+        })
+        .await;
     // The other one has to come again, and finds a daemon of nobody.
     while second.hear().await.is_some() {}
     let welcome = home.browser().await.welcome;

@@ -1,6 +1,14 @@
 //! From one daemon to another, with a real signaling server, real peer connections and real files: what is sent arrives, and
 //! goes on without whoever asked for it.
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
+    reason = "a test ends where its ground gives way, and says what it measured or left out"
+)]
 
 mod support;
 

@@ -42,7 +42,7 @@ pub enum Client {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ToDaemon {
-    /// First message; answered by [`FromDaemon::Welcome`].
+    /// First message, and whenever the client wants to know whose the daemon is now; answered by [`FromDaemon::Welcome`].
     Hello {
         /// The client's [`VERSION`].
         version: u16,
@@ -63,7 +63,7 @@ pub enum ToDaemon {
     Forget,
     /// The settings have changed.
     Configure(Settings),
-    /// The client has changed the paired devices.
+    /// The client has changed the paired devices; answered by [`FromDaemon::Paired`].
     Paired {
         /// As the client last had them from the daemon.
         base: Vec<PairedDevice>,

@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Install(InstallArguments),
     /// Undo install
     Uninstall(UninstallArguments),
-    /// Say how things stand: the browsers that know this program, the daemon, its device and the server
+    /// Say how things stand: the browsers, the daemon, its device and the server
     Status(StatusArguments),
     /// List the devices that can be sent to
     Devices(DevicesArguments),

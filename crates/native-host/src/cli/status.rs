@@ -5,9 +5,9 @@ use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::host::{ConnectionView, SignalingProblem};
 use tabferry_protocol::native::{FromDaemon, Status, ToDaemon};
 
-use super::CommandError;
 use super::arguments::StatusArguments;
 use super::terminal::{self, print};
+use super::{CommandError, Here};
 use crate::client::Client;
 use crate::config::Config;
 use crate::install::registry::CurrentUser;
@@ -34,10 +34,11 @@ struct DaemonReport {
 }
 
 pub(super) async fn run(places: &Places, arguments: &StatusArguments) -> Result<(), CommandError> {
+    let Here { program, machine } = Here::find()?;
     let report = Report {
+        browsers: look(&machine, &CurrentUser, &program),
         version: env!("CARGO_PKG_VERSION"),
         downloads: Config::load(places)?.downloads().display().to_string(),
-        browsers: look(&super::this_machine()?, &CurrentUser, &super::this_program()?),
         daemon: daemon(places).await?,
     };
     if arguments.json {
@@ -69,8 +70,14 @@ async fn daemon(places: &Places) -> Result<Option<DaemonReport>, CommandError> {
 fn show(report: &Report) -> Result<(), CommandError> {
     print(&format!("Tabferry {}", report.version))?;
     print(&format!("Received files: {}", report.downloads))?;
-    for browser in &report.browsers {
-        print(browser.to_string().trim_end())?;
+    let browsers: String = report.browsers.iter().map(ToString::to_string).collect();
+    if browsers.is_empty() {
+        print("Registered:     with no browser; run tabferry install")?;
+    } else {
+        print("Registered:")?;
+        for line in browsers.lines() {
+            print(&format!("  {line}"))?;
+        }
     }
     let Some(DaemonReport { device, status }) = &report.daemon else {
         return print("Daemon:         not running; it starts when it is needed");

@@ -118,8 +118,28 @@ impl Device {
         }
     }
 
+    /// Hands in a report, and what waits behind it: waiting for all that the daemon waits for takes longer than most
+    /// reports.
+    pub(crate) fn take_reports(&mut self, first: Report) {
+        self.take_report(first);
+        for _ in 0..REPORTS {
+            match self.waiting_report() {
+                Some(report) => self.take_report(report),
+                None => return,
+            }
+        }
+    }
+
+    fn waiting_report(&mut self) -> Option<Report> {
+        let connection = self.connection_events.try_recv().map(Report::Connection);
+        connection
+            .or_else(|_| self.disk_reports.try_recv().map(Report::Disk))
+            .or_else(|_| self.source_reports.try_recv().map(Report::Source))
+            .ok()
+    }
+
     /// Hands in what a driver has reported.
-    pub(crate) fn take_report(&mut self, report: Report) {
+    fn take_report(&mut self, report: Report) {
         match report {
             Report::Signaling(attempt, event) if self.signaling.is_current(attempt) => {
                 self.take_signaling(event);

@@ -52,7 +52,7 @@ impl Daemon {
     }
 
     fn refuse(&mut self, client: ClientId, (code, message): Refusal) {
-        info!(?code, message, "refused");
+        info!(?code, "refused");
         self.connections
             .tell(client, &FromDaemon::Error { code, message });
     }
@@ -79,13 +79,8 @@ impl Daemon {
         let Some(state) = self.clients.get(&client) else {
             return;
         };
-        let is_hello = matches!(message, ToDaemon::Hello { .. });
-        if state.greeted == is_hello {
-            return self.dismiss(
-                client,
-                DaemonCode::InvalidMessage,
-                "hello comes first, and once",
-            );
+        if !state.greeted && !matches!(message, ToDaemon::Hello { .. }) {
+            return self.dismiss(client, DaemonCode::InvalidMessage, "hello comes first");
         }
         let is_introduction = matches!(
             message,
@@ -114,7 +109,7 @@ impl Daemon {
                     .map_err(|error| failed(&error))?;
                 self.command(Command::Configure(settings));
             }
-            ToDaemon::Paired { base, now } => self.merge_paired(client, &base, now),
+            ToDaemon::Paired { base, now } => self.merge_paired(client, &base, &now),
             ToDaemon::OwnPeer { peer } => {
                 if let Some(state) = self.clients.get_mut(&client) {
                     state.peer = peer;
@@ -237,7 +232,7 @@ impl Daemon {
             state.member = true;
             state.watches = true;
             state.receives = true;
-            state.paired = paired;
+            state.paired = Some(paired);
         }
         self.tell_paired();
         self.tell_own_peers();
@@ -269,10 +264,11 @@ impl Daemon {
         self.state.clear().map_err(|error| failed(&error))
     }
 
-    fn merge_paired(&mut self, client: ClientId, base: &[PairedDevice], now: Vec<PairedDevice>) {
-        let merged = paired::merge(&self.paired, base, &now);
+    fn merge_paired(&mut self, client: ClientId, base: &[PairedDevice], now: &[PairedDevice]) {
+        let merged = paired::merge(&self.paired, base, now);
         if let Some(state) = self.clients.get_mut(&client) {
-            state.paired = now;
+            // It may not have heard yet what it was told last, and needs to know what the next change is based on.
+            state.paired = None;
         }
         if merged == self.paired {
             self.tell_paired();

@@ -68,13 +68,13 @@ impl Daemon {
     pub(super) fn tell_paired(&mut self) {
         let behind: Vec<ClientId> = self
             .members()
-            .filter(|(_, client)| client.paired != self.paired)
+            .filter(|(_, client)| client.paired.as_ref() != Some(&self.paired))
             .map(|(id, _)| id)
             .collect();
         let paired = self.paired.clone();
         for id in behind {
             if let Some(client) = self.clients.get_mut(&id) {
-                client.paired.clone_from(&paired);
+                client.paired = Some(paired.clone());
             }
             let message = FromDaemon::Paired {
                 paired: paired.clone(),

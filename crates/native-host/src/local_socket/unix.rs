@@ -31,11 +31,15 @@ impl Server {
         Ok(Self { listener, path })
     }
 
-    /// Errors with `PermissionDenied` for a client of another user.
+    /// Clients of other users are sent away.
     pub(super) async fn accept(&mut self) -> io::Result<Stream> {
-        let (stream, _) = self.listener.accept().await?;
-        check_peer(&stream)?;
-        Ok(stream)
+        loop {
+            let (stream, _) = self.listener.accept().await?;
+            match check_peer(&stream) {
+                Ok(()) => return Ok(stream),
+                Err(error) => tracing::warn!(%error, "a client was sent away"),
+            }
+        }
     }
 }
 

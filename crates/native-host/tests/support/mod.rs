@@ -1,6 +1,11 @@
 //! A home for a daemon of its own, clients that speak to it as extensions and commands do, and a signaling server.
 
 #![allow(dead_code, reason = "not every test needs all of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where its ground gives way"
+)]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
