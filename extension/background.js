@@ -31,10 +31,6 @@ chrome.storage.onChanged.addListener((changes, area) => {
   if ("native" in changes) loaded.then(() => tell({ native: changes.native.newValue === "on" ? "on" : "off" }));
 });
 
-chrome.runtime.onConnect.addListener((port) => {
-  if (port.name === "native") joinHost(port);
-});
-
 chrome.contextMenus.onClicked.addListener((info, tab) => {
   const asked = askForHost(info, tab);
   const click = JSON.stringify({ ...info, title: tab?.title ?? "" });
@@ -99,6 +95,12 @@ const messages = {
   "engine-started": engineStarted,
   "download-state": ({ download }) => downloadState({ url: urlOf(download) }),
   "sent-link-instead": ({ url }) => perform(program.sent_link_instead(url)),
+  // The offscreen document listens for this port. Were it the other way round, this worker would be an end of every page's port
+  // too, and no page would notice when the offscreen document goes.
+  "connect-native": () => {
+    joinHost(chrome.runtime.connect({ name: "native" }));
+    return true;
+  },
   "native-gone": async () => perform(program.native_gone(Object.keys(await chrome.notifications.getAll()))),
   adopted: async (settings) => {
     await local.set(JSON.parse(program.kept_settings(JSON.stringify(settings))));
@@ -226,7 +228,15 @@ function ensureEngine() {
 /** Starts it anew with what is kept now. */
 function restartEngine() {
   const before = (starting ?? Promise.resolve()).catch(() => {});
-  return starts(before.then(() => chrome.offscreen.closeDocument()).then(startEngine));
+  return starts(
+    before.then(async () => {
+      const listens = engineListens();
+      await chrome.offscreen.closeDocument();
+      // Not `startEngine`: the browser may still count the closed document.
+      await createEngine();
+      await listens;
+    }),
+  );
 }
 
 /** Whoever needs the engine meanwhile waits for this start. */
@@ -240,23 +250,30 @@ function starts(start) {
 }
 
 async function startEngine() {
-  const engineListens = new Promise((resolve, reject) => {
+  const listens = engineListens();
+  const documents = await chrome.runtime.getContexts({ contextTypes: ["OFFSCREEN_DOCUMENT"] });
+  if (documents.length === 0) await createEngine();
+  const { engine } = await session.get("engine");
+  if (engine) listening();
+  await listens;
+}
+
+/** Resolves when the offscreen document listens. */
+function engineListens() {
+  return new Promise((resolve, reject) => {
     listening = resolve;
     setTimeout(() => reject(new Error("engine not started")), START_TIMEOUT_MS);
   });
-  const documents = await chrome.runtime.getContexts({ contextTypes: ["OFFSCREEN_DOCUMENT"] });
-  if (documents.length === 0) {
-    await session.remove(["engine", "status"]);
-    await show();
-    await chrome.offscreen.createDocument({
-      url: "offscreen.html",
-      reasons: ["WEB_RTC", "CLIPBOARD"],
-      justification: "Connects to your devices and copies received texts.",
-    });
-  }
-  const { engine } = await session.get("engine");
-  if (engine) listening();
-  await engineListens;
+}
+
+async function createEngine() {
+  await session.remove(["engine", "status"]);
+  await show();
+  await chrome.offscreen.createDocument({
+    url: "offscreen.html",
+    reasons: ["WEB_RTC", "CLIPBOARD"],
+    justification: "Connects to your devices and copies received texts.",
+  });
 }
 
 async function engineStarted() {

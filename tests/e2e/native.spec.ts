@@ -1,9 +1,10 @@
 // "Save with the Tabferry app": browser and native host are one device, files go to the host and survive the browser, and
 // what the host asks is asked in the browser. With the real program, through the browser's own native messaging.
 
-import { type Page } from "@playwright/test";
+import type { Page } from "@playwright/test";
 
 import { removeFolder, temporaryFolder } from "./harness/cleanup.ts";
+import { Desktop, missingForDesktop } from "./harness/desktop.ts";
 import { contents } from "./harness/devices.ts";
 import { blake3, fileArrives, finishedFiles, randomFile } from "./harness/files.ts";
 import { expect, test as base } from "./harness/fixtures.ts";
@@ -176,9 +177,59 @@ test("a link that comes while no browser runs is there when it starts", async ({
   const page = await bee.open(site.url("/"));
   await clickContextMenu(bee, "page", { name: "Ada" }, page);
   const waiting = async (): Promise<string> => host.run("status", "--json");
-  await expect.poll(waiting).toMatch(/"waiting_items": ?1\b/);
+  // The connection may first have been tried with the browser that has gone.
+  await expect.poll(waiting, { timeout: 60_000 }).toMatch(/"waiting_items": ?1\b/);
   const ada = await launch("Ada", again);
   const popup = await Popup.open(ada);
   await expect(popup.page.getByText("Page from Bee")).toBeVisible();
   await expect.poll(waiting).toMatch(/"waiting_items": ?0\b/);
+});
+
+test("a second browser is told whose the app is, and becomes a part of that device if its person says so", async ({
+  launch,
+  host,
+}) => {
+  const [ada, bee] = [await launch("Ada", await host.options()), await launch("Bee")];
+  await connects(await turnOn(ada), host);
+  const carl = await launch("Carl", await host.options());
+  await bee.sees(["Ada", "Carl"]);
+  const options = await turnOn(carl);
+  const section = options.locator("#native-section");
+  await expect(section).toContainText("On this computer the app already is another device: “Ada”.");
+  await review(options, "native-other-device", TAB);
+  await options.getByRole("button", { name: "Make this browser part of it" }).click();
+  await connects(options, host);
+  await expect(options.getByRole("textbox", { name: "Device name" })).toHaveValue("Ada");
+  const id = async (page: Page): Promise<string | null> => page.locator("#own-id").textContent();
+  await expect.poll(async () => id(options)).toBe(await id(await ada.open("options.html")));
+  await bee.sees(["Ada"]);
+  expect(JSON.parse(await host.run("status", "--json"))).toMatchObject({ daemon: { browsers: 2 } });
+});
+
+test("the browser asks whether the app may be reached, and a no keeps it off", async ({ launch, host }) => {
+  const missing = missingForDesktop();
+  test.skip(missing.length > 0, `needs ${missing.join(", ")}`);
+  const desktop = await Desktop.start();
+  try {
+    const { nativeHosts } = await host.options();
+    const args = ["--window-position=0,0", "--window-size=1100,800"];
+    const ada = await launch("Ada", { nativeHosts, visible: true, args });
+    const options = await ada.open("options.html");
+    await options.bringToFront();
+    const toggle = options.getByRole("switch", { name: "Let the app save received files" });
+    const section = options.locator("#native-section");
+    await toggle.click();
+    await desktop.answer("deny");
+    await expect(section).toContainText("Your browser was not allowed to reach the app, so this stays off.");
+    await expect(toggle).not.toBeChecked();
+    await toggle.click();
+    await desktop.answer("allow");
+    await expect(section).toContainText("Allowed. Your browser connects with the app within a minute");
+    // It would have died of having nothing to do, but for the test that looks at it.
+    await ada.killWorker();
+    await expect(section).toContainText("Connected: the app saves received files", { timeout: 60_000 });
+    await ada.stop();
+  } finally {
+    await desktop.stop();
+  }
 });

@@ -7,7 +7,8 @@
 //! - A `BroadcastChannel` named [`FILES_CHANNEL`] hands `File` objects from a page to the offscreen document:
 //!   `{request: string, to: string, files: File[]}`, answered by `{accepted: string}` with the same request.
 //! - A port named [`NATIVE_PORT`] joins the offscreen document to the native host, through the service worker, which alone may
-//!   reach it: there what is to be said to the daemon, back `{heard: what it says}` or, at the end, `{gone: why}`.
+//!   reach it and opens the port when asked: there what is to be said to the daemon, back `{heard: what it says}` or, at the
+//!   end, `{gone: why}`.
 
 use serde::{Deserialize, Serialize};
 use tabferry_engine::NATIVE_KEYS;
@@ -145,6 +146,8 @@ pub enum BackgroundMessage {
     Status(EngineStatus),
     /// Something a person may want to be notified of.
     Happened(Event),
+    /// Open a port named [`NATIVE_PORT`]. Answered with `true`.
+    ConnectNative,
     /// The native host has gone, and what it asked with it.
     NativeGone,
     /// This browser is now an endpoint of another device, with its settings: they are to be kept, and the engine to be started

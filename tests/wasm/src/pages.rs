@@ -6,13 +6,15 @@ use core::fmt::Debug;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tabferry_ext::envelope::{NativeCommand, NativeState};
 use tabferry_ext::json::{self, InvalidJson};
-use tabferry_protocol::card::{DeviceKind, EndpointKind};
+use tabferry_protocol::card::{DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::host::{
     CodeStep, Command, ConnectionView, Event, PairingStep, Snapshot, Subject, TransferState, Trust,
     TrustCommand,
 };
+use tabferry_protocol::id::TransferId;
 use tabferry_protocol::paired::PairedDevice;
 
 use crate::expected::GOLDEN;
@@ -26,7 +28,12 @@ pub(crate) fn cases() -> Vec<Case> {
             check: Box::new(move || check(core::str::from_utf8(bytes).map_err(text)?)),
         })
     });
-    let cases: [(&str, Rule); 3] = [
+    let cases: [(&str, Rule); 5] = [
+        ("a page knows every state of the native host", native_states),
+        (
+            "a page asks of the native host what is understood",
+            native_commands,
+        ),
         ("a page reads a missing field as its default", missing),
         ("a page takes an unknown word for unknown", unknown),
         ("a page reads nothing else", refused),
@@ -77,6 +84,49 @@ fn written<T: Serialize + DeserializeOwned>(golden: &str) -> Result<(), String> 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn text(error: impl ToString) -> String {
     error.to_string()
+}
+
+fn native_states() -> Result<(), String> {
+    let name = DeviceName::from_typed("Ada").map_err(text)?;
+    let program = || "1.2.3".to_owned();
+    for state in [
+        NativeState::Off,
+        NativeState::Connecting,
+        NativeState::Restarting,
+        NativeState::NotAllowed,
+        NativeState::Missing,
+        NativeState::Refused,
+        NativeState::Failed,
+        NativeState::AppOutdated(program()),
+        NativeState::ExtensionOutdated(program()),
+        NativeState::OtherDevice(name),
+        NativeState::Connected {
+            program: program(),
+            folder: "/home/ada/Downloads".to_owned(),
+        },
+    ] {
+        let shown = serde_json::to_string(&state).map_err(text)?;
+        equal(&json::from_str(&shown), &Ok(state))?;
+    }
+    Ok(())
+}
+
+fn native_commands() -> Result<(), String> {
+    let transfer = TransferId(1 << 31);
+    for command in [
+        NativeCommand::On,
+        NativeCommand::Off,
+        NativeCommand::TryAgain,
+        NativeCommand::Adopt,
+        NativeCommand::Forget,
+        NativeCommand::ShowInFolder { transfer },
+    ] {
+        let asked = json::to_string(&command).map_err(text)?;
+        let read: NativeCommand = serde_json::from_str(&asked).map_err(text)?;
+        equal(&read, &command)?;
+        equal(&json::from_str(&asked), &Ok(command))?;
+    }
+    Ok(())
 }
 
 fn missing() -> Result<(), String> {

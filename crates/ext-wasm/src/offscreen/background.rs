@@ -28,6 +28,12 @@ pub(crate) async fn start() -> Option<Start> {
     ask(BackgroundMessage::EngineStarted).await
 }
 
+/// Asks for a port to the native host. Whether it comes.
+pub(crate) async fn connect_native() -> bool {
+    let answer = send(BackgroundMessage::ConnectNative).await;
+    answer.as_deref() == Some("true")
+}
+
 /// Asks how a download stands.
 pub(crate) async fn download_state(download: String) -> Option<DownloadState> {
     ask(BackgroundMessage::DownloadState { download }).await

@@ -18,8 +18,8 @@ use super::host::Host;
 use super::timer::Timer;
 use super::vault::Vault;
 use super::{background, log};
-use crate::chrome::runtime::Port;
-use crate::envelope::{BackgroundMessage, NATIVE_PORT, NativeCommand};
+use crate::chrome::runtime::{Port, RawPort};
+use crate::envelope::{BackgroundMessage, NativeCommand};
 use crate::json;
 
 /// The extension's version; the browser doesn't tell it here.
@@ -28,7 +28,7 @@ const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// See the module.
 pub(crate) struct Native {
     association: RefCell<Association>,
-    port: RefCell<Option<Port>>,
+    port: RefCell<Link>,
     alarm: Timer,
     /// The daemon's last snapshot, as JSON.
     shown: RefCell<Option<String>>,
@@ -36,6 +36,16 @@ pub(crate) struct Native {
     waiting: Cell<u32>,
     /// Without one, this is another device at each start, and not the daemon's.
     vault: Option<Vault>,
+}
+
+/// The way to the native host.
+#[derive(Default)]
+enum Link {
+    #[default]
+    Closed,
+    /// Asked for; what is to be said first.
+    Opening(Vec<String>),
+    Open(Port),
 }
 
 impl Native {
@@ -132,8 +142,7 @@ impl Native {
     }
 
     fn handle_gone(&self, host: &Host, why: &str) {
-        let port = self.port.take();
-        if port.is_some() {
+        if !matches!(self.port.take(), Link::Closed) {
             self.then(host, |association| association.handle_gone(why));
         }
     }
@@ -190,26 +199,39 @@ impl Native {
     }
 
     fn open(&self, host: &Host) {
+        self.port.replace(Link::Opening(Vec::new()));
+        let host = host.clone();
+        spawn_local(async move {
+            if !background::connect_native().await {
+                host.native().handle_gone(&host, "");
+            }
+        });
+    }
+
+    /// Takes the port that was asked for; another one is closed.
+    pub(crate) fn take_port(&self, host: &Host, raw: RawPort) {
         let (messages, end) = (host.clone(), host.clone());
-        let port = Port::connect(
-            NATIVE_PORT,
+        let port = Port::new(
+            raw,
             move |text| messages.native().handle_text(&messages, &text),
             // The service worker has gone, and the native host with it.
             move || end.native().handle_gone(&end, ""),
         );
-        match port {
-            Ok(port) => {
-                self.port.replace(Some(port));
+        let mut link = self.port.borrow_mut();
+        if let Link::Opening(said) = &*link {
+            for text in said {
+                post(&port, text);
             }
-            Err(error) => log::warn("native host", error),
+            *link = Link::Open(port);
         }
     }
 
     fn say(&self, what: &Said) {
-        if let (Some(port), Some(text)) = (&*self.port.borrow(), write(what))
-            && let Err(error) = port.post(&text)
-        {
-            log::warn("native host", error);
+        let Some(text) = write(what) else { return };
+        match &mut *self.port.borrow_mut() {
+            Link::Closed => {}
+            Link::Opening(said) => said.push(text),
+            Link::Open(port) => post(port, &text),
         }
     }
 }
@@ -232,6 +254,12 @@ fn handle_event(event: &JsValue) {
         && let Ok(event) = JSON::stringify(event)
     {
         background::tell_happened(&String::from(event));
+    }
+}
+
+fn post(port: &Port, text: &str) {
+    if let Err(error) = port.post(text) {
+        log::warn("native host", error);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What other contexts bring: commands and files from open pages, messages from the service worker. Hands each to the
+//! What other contexts bring: commands and files from open pages, messages and a port from the service worker. Hands each to the
 //! driver that it is for, and snapshots back to the pages.
 
 use core::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use web_sys::{BroadcastChannel, File, MessageEvent};
 use super::host::Host;
 use super::{clipboard, fetch, log};
 use crate::chrome::runtime::{ConnectListener, MessageListener, Port, RawPort};
-use crate::envelope::{Asked, FILES_CHANNEL, OffscreenMessage, PAGE_PORT, Shown};
+use crate::envelope::{Asked, FILES_CHANNEL, NATIVE_PORT, OffscreenMessage, PAGE_PORT, Shown};
 use crate::json;
 use tabferry_engine::Table;
 
@@ -26,6 +26,7 @@ pub(crate) struct Pages {
     last_port: Cell<u32>,
     files: Option<FilesChannel>,
     _connections: ConnectListener,
+    _native: ConnectListener,
     _messages: MessageListener,
 }
 
@@ -38,6 +39,10 @@ impl Pages {
                     pages.connect(&host, raw);
                 }
             }
+        });
+        let native = ConnectListener::new(NATIVE_PORT, {
+            let host = host.clone();
+            move |raw| host.native().take_port(&host, raw)
         });
         let messages = MessageListener::new({
             let host = host.clone();
@@ -61,6 +66,7 @@ impl Pages {
             last_port: Cell::default(),
             files,
             _connections: connections,
+            _native: native,
             _messages: messages,
         }
     }
