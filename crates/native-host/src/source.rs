@@ -40,7 +40,9 @@ pub enum SourceError {
     #[error("more than {MANIFEST_ENTRIES} files")]
     TooMany,
     /// Folders in folders in folders.
-    #[error("folders more than {FOLDER_DEPTH} deep, or with names of more than {FOLDER_BYTES} bytes together")]
+    #[error(
+        "folders more than {FOLDER_DEPTH} deep, or with names of more than {FOLDER_BYTES} bytes together"
+    )]
     TooDeep,
 }
 
