@@ -160,7 +160,10 @@ impl Options {
         if let Some(device) = &shown.snapshot.device {
             let spelled = i18n::message("own_id", &[&device.id.spelled()]);
             let shown: Element = by_id("own-id");
-            if shown.text_content().is_some_and(|id| !id.is_empty() && id != spelled) {
+            if shown
+                .text_content()
+                .is_some_and(|id| !id.is_empty() && id != spelled)
+            {
                 // This browser has become another device, with other settings. Fails only while the page closes.
                 let _ = window().location().reload();
             }
