@@ -282,6 +282,8 @@ pub enum Output {
         name: ReceivedName,
         /// How long it will be.
         bytes: u64,
+        /// How much its transfer still brings, this file and all later ones. Bytes.
+        to_come: u64,
     },
     /// Append the data of the bulk frame just handed in: all that follows its header.
     Write {

@@ -80,6 +80,8 @@ pub(crate) struct Receiving {
     programs: u32,
     /// Bytes of all texts in `files`.
     text_bytes: usize,
+    /// Bytes of all files.
+    bytes: u64,
     /// Whether a person said yes. Nothing is stored before.
     pub(crate) accepted: bool,
     /// 0 until bytes were asked for.
@@ -128,6 +130,7 @@ impl Receiving {
         };
         let programs = files.iter().filter(is_program).count();
         let text_bytes = files.iter().map(FileEntry::text_bytes).sum();
+        let bytes = files.iter().map(|file| file.bytes).sum();
         let programs = u32::try_from(programs).unwrap_or(u32::MAX);
         let stored = vec![false; files.len()];
         Self {
@@ -136,6 +139,7 @@ impl Receiving {
             files,
             programs,
             text_bytes,
+            bytes,
             accepted: false,
             epoch: 0,
             epoch_entry: 0,
@@ -171,7 +175,7 @@ impl Receiving {
 
     /// Bytes in all.
     pub(crate) fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.bytes
     }
 
     pub(crate) fn names(&self, most: usize) -> Vec<String> {
@@ -300,6 +304,8 @@ impl Receiving {
 
     fn open_file(&mut self, entry: u32, bytes: u64, out: &mut Outbox) {
         let key = FileKey(out.key());
+        let there = self.open.values().map(|file| file.received).sum::<u64>();
+        let to_come = self.bytes - self.stored_bytes - there;
         let file = &self.files[index(entry)];
         out.push(Output::OpenFile {
             file: key,
@@ -307,6 +313,7 @@ impl Receiving {
             folder: ReceivedFolder::from_proposed(&file.folder),
             name: ReceivedName::from_proposed(&file.name),
             bytes,
+            to_come,
         });
         self.open.insert(
             entry,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tabferry_protocol::card::{DeviceKind, DeviceName, InvalidDeviceName};
+use tabferry_protocol::first_name;
 use tabferry_protocol::host::{Settings, Visibility};
 use tabferry_protocol::limits;
 use tabferry_protocol::secret_code::GroupCode;
@@ -26,50 +27,6 @@ pub const ON: &str = "on";
 
 /// A server on the same machine, at the port that it listens on by default.
 pub const DEFAULT_SERVER: &str = "ws://127.0.0.1:7717";
-
-/// First halves of a first name, which shall tell nothing of the machine or its owner.
-const QUALITIES: [&str; 32] = [
-    "Amber", "Brave", "Bright", "Calm", "Clever", "Copper", "Coral", "Crimson", "Dawn", "Gentle",
-    "Golden", "Happy", "Honest", "Indigo", "Ivory", "Jolly", "Kind", "Lucky", "Lunar", "Merry",
-    "Misty", "Nimble", "Olive", "Patient", "Proud", "Quiet", "Silver", "Snowy", "Sunny", "Swift",
-    "Violet", "Warm",
-];
-
-/// Second halves: animals of the water's edge, which a ferry may meet.
-const ANIMALS: [&str; 32] = [
-    "Avocet",
-    "Beaver",
-    "Bittern",
-    "Coot",
-    "Cormorant",
-    "Crab",
-    "Crane",
-    "Curlew",
-    "Dipper",
-    "Dolphin",
-    "Duck",
-    "Egret",
-    "Frog",
-    "Goose",
-    "Grebe",
-    "Gull",
-    "Heron",
-    "Ibis",
-    "Kingfisher",
-    "Lapwing",
-    "Newt",
-    "Osprey",
-    "Otter",
-    "Pelican",
-    "Plover",
-    "Puffin",
-    "Seal",
-    "Snipe",
-    "Swan",
-    "Teal",
-    "Tern",
-    "Turtle",
-];
 
 /// What is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,9 +56,8 @@ impl KeptSettings {
     /// The settings; what is missing or damaged is made anew from random bytes, and must then be kept. Only the service
     /// worker does this, so that two contexts can't draw two names. Never errors: every first name is valid.
     pub fn complete(self, random: [u8; 2]) -> Result<Settings, InvalidDeviceName> {
-        let [quality, animal] = random;
         let kept_name = self.device_name.and_then(|text| text.try_into().ok());
-        let first_name = || first_name(quality, animal);
+        let first_name = || first_name::of_random(random);
         Ok(Settings {
             name: kept_name.map_or_else(first_name, Ok)?,
             kind: DeviceKind::Computer,
@@ -142,25 +98,9 @@ pub fn groups_text(groups: &[GroupCode]) -> String {
     names.join(" ")
 }
 
-fn first_name(quality: u8, animal: u8) -> Result<DeviceName, InvalidDeviceName> {
-    let quality = QUALITIES[usize::from(quality) % QUALITIES.len()];
-    let animal = ANIMALS[usize::from(animal) % ANIMALS.len()];
-    DeviceName::try_from([quality, " ", animal].concat())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    #[test]
-    fn every_first_name_is_valid_and_its_own() {
-        let names: BTreeSet<_> = (0..32)
-            .flat_map(|quality| (0..32).map(move |animal| first_name(quality, animal).unwrap()))
-            .collect();
-        assert_eq!(names.len(), 32 * 32);
-    }
 
     #[test]
     fn what_is_kept_stays() {

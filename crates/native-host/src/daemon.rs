@@ -19,7 +19,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tabferry_engine::{Input, Kept};
-use tabferry_protocol::card::DeviceKind;
+use tabferry_protocol::card::{DeviceKind, DeviceName};
+use tabferry_protocol::first_name;
 use tabferry_protocol::host::{Command, Settings, SourceFile, Visibility};
 use tabferry_protocol::id::{DeviceId, PeerId};
 use tabferry_protocol::identity::{DeviceKey, KEY_BYTES};
@@ -356,23 +357,24 @@ impl Daemon {
         }
         let mut seed = [0; KEY_BYTES];
         getrandom::fill(&mut seed).map_err(io::Error::from)?;
+        let identity = Identity::of(&DeviceKey::from_seed(&seed));
         let kept = KeptDevice {
-            identity: Identity::of(&DeviceKey::from_seed(&seed)),
-            settings: self.own_settings(),
+            settings: self.own_settings(&identity),
+            identity,
             associated: false,
         };
         self.become_device(kept, Vec::new())
     }
 
     /// The settings of a device that no extension shares.
-    fn own_settings(&self) -> Settings {
+    fn own_settings(&self, identity: &Identity) -> Settings {
         let server = self.config.server.clone();
         Settings {
             name: self
                 .config
                 .name
                 .clone()
-                .unwrap_or_else(crate::machine::name),
+                .unwrap_or_else(|| first_name_of(identity)),
             kind: DeviceKind::Computer,
             server: server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
             visibility: Visibility::default(),
@@ -437,4 +439,12 @@ async fn ended_by_signal() {
         warn!(%error, "Ctrl+C can't be heard");
         std::future::pending::<()>().await;
     }
+}
+
+/// What a device is called that nobody has named: always the same, and nothing that tells of its owner.
+fn first_name_of(identity: &Identity) -> DeviceName {
+    let id = DeviceId::of(&identity.key().public());
+    let [first, second, ..] = *id.as_bytes();
+    #[expect(clippy::expect_used, reason = "every first name is valid")]
+    first_name::of_random([first, second]).expect("a valid name")
 }

@@ -129,6 +129,8 @@ impl From<io::Error> for InboxError {
 pub struct Place {
     /// The transfer it is part of: files of one transfer share their folders.
     pub transfer: TransferId,
+    /// What the transfer still brings, with this file. Nothing of it is stored if there is no space for all. Bytes.
+    pub to_come: u64,
     /// The folder, from the inbox down. Empty for the inbox itself.
     pub folder: ReceivedFolder,
     /// The name, which gets a number if it is taken.
@@ -203,7 +205,7 @@ impl Inbox {
 
     /// Begins a file of this length. If there is not enough space for it, that is found out here.
     pub fn create(self: &Arc<Self>, place: Place, bytes: u64) -> Result<Incoming, InboxError> {
-        self.check_space(bytes)?;
+        self.check_space(bytes.max(place.to_come))?;
         let part = Part::create(&self.folder)?;
         part.reserve(bytes)?;
         Ok(Incoming {

@@ -14,7 +14,6 @@ pub mod install;
 pub mod launch;
 pub mod local_socket;
 pub mod logging;
-mod machine;
 pub mod places;
 mod signaling_address;
 pub mod source;

@@ -177,6 +177,11 @@ async fn a_folder_of_files_and_an_empty_one_among_them_arrive() {
         .say(&ToDaemon::Command(Command::Accept { transfer }))
         .await;
     assert_eq!(pair.terminal.ended(sent).await, TransferState::Done);
+    assert_eq!(names(&pair.receiver.downloads), ["photos"]);
+    let received = pair.receiver.downloads.join("photos");
+    for (name, text) in [("a.txt", "a"), ("empty", ""), ("2025/b.txt", "b")] {
+        assert_eq!(fs::read_to_string(received.join(name)).unwrap(), text);
+    }
 }
 
 #[tokio::test]

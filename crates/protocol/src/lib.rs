@@ -11,6 +11,7 @@ pub mod digest;
 mod digits;
 pub mod emoji;
 pub mod fingerprint;
+pub mod first_name;
 pub mod frame;
 pub mod handshake;
 pub mod hex;

@@ -406,9 +406,11 @@ impl Device {
                 folder,
                 name,
                 bytes,
+                to_come,
             } => {
                 let place = Place {
                     transfer,
+                    to_come,
                     folder,
                     name,
                 };

@@ -370,13 +370,13 @@ impl Daemon {
     fn reload(&mut self) -> Result<(), Refusal> {
         self.config = Config::load(&self.places).map_err(|error| failed(&error))?;
         let folder = self.update_folder().map_err(|error| failed(&error));
-        let settings = self.own_settings();
-        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.associated) {
-            kept.settings = settings.clone();
+        if let Some(mut kept) = self.kept.clone().filter(|kept| !kept.associated) {
+            kept.settings = self.own_settings(&kept.identity);
             self.state
-                .keep_device(kept)
+                .keep_device(&kept)
                 .map_err(|error| failed(&error))?;
-            self.command(Command::Configure(settings));
+            self.command(Command::Configure(kept.settings.clone()));
+            self.kept = Some(kept);
         }
         folder
     }

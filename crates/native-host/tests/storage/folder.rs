@@ -25,6 +25,7 @@ pub(crate) fn place_in(transfer: u32, path: &str) -> Place {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     Place {
         transfer: TransferId(transfer),
+        to_come: 0,
         folder: ReceivedFolder::from_proposed(folder),
         name: ReceivedName::from_proposed(name),
     }

@@ -33,6 +33,19 @@ fn a_file_that_leaves_too_little_space_is_refused_before_its_first_byte() {
 }
 
 #[test]
+fn a_transfer_that_does_not_fit_as_a_whole_is_refused_with_its_first_file() {
+    let Some(mounted) = Mounted::new("size=600m") else {
+        return;
+    };
+    let inbox = open(mounted.path());
+    let mut first = place("first");
+    first.to_come = 89 * MIB;
+    assert_eq!(inbox.create(first.clone(), 1).unwrap_err().code(), "full");
+    first.to_come = 80 * MIB;
+    assert!(inbox.create(first, 1).is_ok());
+}
+
+#[test]
 fn a_disk_that_others_fill_keeps_its_promise_to_a_file() {
     let Some(mounted) = Mounted::new("size=600m") else {
         return;
