@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tabferry_engine::{FileFailure, FileKey};
@@ -11,7 +11,7 @@ use tabferry_protocol::limits::{CHUNK_BYTES, RECEIVE_WINDOW_BYTES, UNCOMMITTED_F
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::folder::{is_part, names, place, place_in, temporary};
+use crate::folder::{Mounted, is_part, names, place, place_in, temporary};
 
 struct Rig {
     disk: Disk,
@@ -242,11 +242,9 @@ async fn a_folder_that_is_of_no_use_fails_each_file_until_it_is() {
 }
 
 /// As the engine does it: so many small files at once as it leaves uncommitted.
-async fn small_files(count: u32) -> Duration {
-    let folder = temporary();
-    let mut rig = Rig::new(folder.path());
+async fn small_files(folder: &Path, count: u32) {
+    let mut rig = Rig::new(folder);
     let data = Bytes::from(vec![7; 1024]);
-    let begin = Instant::now();
     let (mut opened, mut stored) = (0, 0);
     while stored < count {
         while opened < count && opened - stored < u32::try_from(UNCOMMITTED_FILES).unwrap() {
@@ -263,35 +261,34 @@ async fn small_files(count: u32) -> Duration {
             DiskReport::FileFailed { failure, .. } => panic!("{failure:?}"),
         }
     }
-    let took = begin.elapsed();
-    let there: usize = fs::read_dir(folder.path().join("top"))
+    let there: usize = fs::read_dir(folder.join("top"))
         .unwrap()
         .map(|below| fs::read_dir(below.unwrap().path()).unwrap().count())
         .sum();
     assert_eq!(there, count as usize);
-    took
 }
 
 #[tokio::test]
 async fn many_small_files() {
-    let took = small_files(1_000).await;
-    println!("1,000 files of 1 KiB: {took:?}");
+    small_files(temporary().path(), 1_000).await;
 }
 
+/// In memory: to remove them again takes a disk minutes.
 #[tokio::test]
-#[ignore = "takes minutes: measured by hand"]
 async fn a_hundred_thousand_small_files() {
-    let took = small_files(100_000).await;
-    println!("100,000 files of 1 KiB: {took:?}");
+    if let Some(mounted) = Mounted::new("size=2g") {
+        small_files(mounted.path(), 100_000).await;
+    }
 }
 
 /// As the engine does it: no more than the window on its way.
-async fn large_file(bytes: u64) -> (Duration, Duration) {
+#[tokio::test]
+async fn a_file_of_many_windows() {
+    let bytes = 4 * RECEIVE_WINDOW_BYTES;
     let folder = temporary();
     let mut rig = Rig::new(folder.path());
     let data = Bytes::from(vec![7; CHUNK_BYTES]);
     let file = FileKey(1);
-    let begin = Instant::now();
     rig.disk.open(file, place("large"), bytes);
     let (mut sent, mut written) = (0, 0);
     while written < bytes {
@@ -304,25 +301,10 @@ async fn large_file(bytes: u64) -> (Duration, Duration) {
             other => panic!("{other:?}"),
         }
     }
-    let flushing = Instant::now();
     rig.disk.commit(file);
     rig.end(file).await.1.unwrap();
     assert_eq!(
         fs::metadata(folder.path().join("large")).unwrap().len(),
         bytes
     );
-    (begin.elapsed(), flushing.elapsed())
-}
-
-#[tokio::test]
-async fn a_large_file() {
-    let (took, commit) = large_file(64 << 20).await;
-    println!("64 MiB: {took:?}, of which the commit {commit:?}");
-}
-
-#[tokio::test]
-#[ignore = "writes gigabytes: measured by hand"]
-async fn a_file_of_four_gigabytes() {
-    let (took, commit) = large_file(4 << 30).await;
-    println!("4 GiB: {took:?}, of which the commit {commit:?}");
 }

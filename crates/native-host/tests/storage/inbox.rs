@@ -224,9 +224,11 @@ fn files_are_never_executable_and_follow_the_umask() {
 }
 
 #[test]
-#[ignore = "a helper of another test"]
 fn helper_stores_a_program() {
-    let inbox = open(&helper_folder());
+    let Some(folder) = helper_folder() else {
+        return;
+    };
+    let inbox = open(&folder);
     store(&inbox, place("run.sh"), b"#!/bin/sh\n");
     store(&inbox, place("a/run"), b"#!/bin/sh\n");
 }
@@ -296,9 +298,11 @@ fn a_file_is_flushed_before_it_gets_its_name_and_its_folder_after() {
 }
 
 #[test]
-#[ignore = "a helper of another test"]
 fn helper_stores_a_folder() {
-    let inbox = open(&helper_folder());
+    let Some(folder) = helper_folder() else {
+        return;
+    };
+    let inbox = open(&folder);
     store(&inbox, place("a/b/c"), &vec![7; 2 * 1024 * 1024]);
 }
 
