@@ -1,7 +1,7 @@
 //! The settings that a person can change, in `chrome.storage.local`: one key each, plain text.
 
 use serde::{Deserialize, Serialize};
-use tabferry_protocol::card::{DeviceKind, DeviceName, InvalidDeviceName};
+use tabferry_protocol::card::{DeviceKind, InvalidDeviceName};
 use tabferry_protocol::first_name;
 use tabferry_protocol::host::{Settings, Visibility};
 use tabferry_protocol::limits;
