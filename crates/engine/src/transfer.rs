@@ -8,7 +8,7 @@ use tabferry_protocol::host::{
 use tabferry_protocol::id::{SourceId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{PROPOSAL_TIMEOUT_MS, STALL_TIMEOUT_MS};
 use tabferry_protocol::manifest::{FileEntry, Item, Manifest};
-use tabferry_protocol::name::{ReceivedFolder, ReceivedName, cut_to_bytes};
+use tabferry_protocol::name::{ReceivedName, cut_to_bytes};
 
 use crate::io::Time;
 use crate::receiving::Receiving;
@@ -209,24 +209,23 @@ pub(crate) fn subject(manifest: &Manifest) -> Subject {
 
 fn files_subject(files: &[FileEntry]) -> Subject {
     let count = u32::try_from(files.len()).unwrap_or(u32::MAX);
-    let name = match files {
-        [first, others @ ..] => {
-            let top = |file: &FileEntry| {
-                ReceivedFolder::from_proposed(&file.folder)
-                    .names()
-                    .first()
-                    .cloned()
-            };
-            let folder = top(first)
-                .filter(|folder| others.iter().all(|file| top(file).as_ref() == Some(folder)));
-            folder.unwrap_or_else(|| ReceivedName::from_proposed(&first.name))
-        }
-        [] => ReceivedName::from_proposed(""),
+    let first = files.first().map_or("", |file| file.name.as_str());
+    // Files of one folder are shown as that.
+    let folder = files.first().map_or("", top_folder);
+    let one_folder = files.iter().all(|file| top_folder(file) == folder);
+    let name = if folder.is_empty() || !one_folder {
+        first
+    } else {
+        folder
     };
     Subject::Files {
-        name: name.to_string(),
+        name: ReceivedName::from_proposed(name).to_string(),
         count,
     }
+}
+
+fn top_folder(file: &FileEntry) -> &str {
+    file.folder.split('/').next().unwrap_or_default()
 }
 
 fn item_subject(item: &Item) -> Subject {

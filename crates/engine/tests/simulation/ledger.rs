@@ -137,7 +137,7 @@ impl Ledger {
         let folder = match style {
             0 => format!("d{file}/../../etc"),
             6 => format!("d{file}/b"),
-            7 => format!("d{file}\\..\\x"),
+            7 => format!("d{file}/C:\\x"),
             _ => String::new(),
         };
         if let Some(top) = ReceivedFolder::from_proposed(&folder).names().first() {
