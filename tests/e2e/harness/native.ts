@@ -1,11 +1,12 @@
 // The native host as `tabferry install` would have registered it for one profile: the real program, with a home and a folder
 // for received files of its own. Its daemon outlives the browser, and is ended here.
 
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 
+import { start } from "./cleanup.ts";
 import { extensionFolder, nativeHostProgram } from "./environment.ts";
 import { extensionId } from "./permissions.ts";
 import type { ProfileOptions } from "./profile.ts";
@@ -56,6 +57,11 @@ export class NativeHost {
   async run(...command: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)(this.program, command);
     return stdout;
+  }
+
+  /** Starts a command that goes on. */
+  start(...command: string[]): ChildProcess {
+    return start(this.program, command, { stdio: "ignore" });
   }
 
   /** Ends its daemon. */
