@@ -6,6 +6,7 @@ use tabferry_protocol::first_name;
 use tabferry_protocol::host::{Settings, Visibility};
 use tabferry_protocol::limits;
 use tabferry_protocol::secret_code::GroupCode;
+use tabferry_protocol::signaling_address::DEFAULT_SERVER;
 
 /// What others see it as: a [`DeviceName`].
 pub const DEVICE_NAME: &str = "deviceName";
@@ -24,9 +25,6 @@ pub const NATIVE: &str = "native";
 
 /// See [`NATIVE`].
 pub const ON: &str = "on";
-
-/// A server on the same machine, at the port that it listens on by default.
-pub const DEFAULT_SERVER: &str = "ws://127.0.0.1:7717";
 
 /// What is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

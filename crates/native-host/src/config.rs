@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tabferry_protocol::card::DeviceName;
+use tabferry_protocol::signaling_address::socket_url;
 
 use crate::files;
 use crate::inbox;
 use crate::places::{self, Places};
-
-/// The signaling server of a device that nobody has told another one.
-pub const DEFAULT_SERVER: &str = "ws://127.0.0.1:7717";
 
 /// Everything that can be set. What is missing in the file is as nobody has set it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +22,7 @@ pub struct Config {
     /// When an idle daemon ends.
     #[serde(default)]
     pub idle_exit: IdleExit,
-    /// What this computer is called, if no extension says it; `None`: as its network name.
+    /// What this computer is called, if no extension says it; `None`: by a name drawn at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<DeviceName>,
     /// The signaling server, if no extension says it.
@@ -141,7 +139,7 @@ impl Config {
                 })?;
             }
             "server" => {
-                let is_address = |url: &str| crate::signaling_address::complete(url).is_some();
+                let is_address = |url: &str| socket_url(url).is_some();
                 if value.is_some_and(|url| !is_address(url)) {
                     return Err(ConfigError::Value(
                         "a server's address begins with ws://, wss://, http:// or https://",

@@ -15,5 +15,4 @@ pub mod launch;
 pub mod local_socket;
 pub mod logging;
 pub mod places;
-mod signaling_address;
 pub mod source;

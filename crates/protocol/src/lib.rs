@@ -29,6 +29,7 @@ pub mod paired;
 pub mod sas;
 pub mod secret_code;
 pub mod signaling;
+pub mod signaling_address;
 pub mod spelling;
 mod tagged;
 pub mod version;

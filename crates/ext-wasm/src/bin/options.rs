@@ -16,9 +16,7 @@ use tabferry_ext::page::engine::{Engine, ensure_engine};
 use tabferry_ext::page::groups;
 use tabferry_ext::page::native::NativeSection;
 use tabferry_ext::page::server::look_at;
-use tabferry_ext::settings::{
-    DEFAULT_SERVER, DEVICE_NAME, SERVER, VISIBILITY, visibility_of, visibility_word,
-};
+use tabferry_ext::settings::{DEVICE_NAME, SERVER, VISIBILITY, visibility_of, visibility_word};
 use tabferry_ext::view::dom::{self, Listener, by_id, flag, leave, set, set_text, show, window};
 use tabferry_ext::view::group::GroupRow;
 use tabferry_ext::view::list::List;
@@ -28,6 +26,7 @@ use tabferry_protocol::host::{GroupView, PairedView, TrustCommand, Visible};
 use tabferry_protocol::id::DeviceId;
 use tabferry_protocol::limits::{self, DEVICE_NAME_BYTES};
 use tabferry_protocol::secret_code::GroupCode;
+use tabferry_protocol::signaling_address::DEFAULT_SERVER;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, Event, HtmlInputElement, HtmlSelectElement, Url};

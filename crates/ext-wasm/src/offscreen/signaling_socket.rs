@@ -1,4 +1,4 @@
-//! The WebSocket to the signaling server: completes the address that a person gave, passes texts on, and finds out why
+//! The WebSocket to the signaling server: passes texts on, and finds out why
 //! there is no connection. It knows no message of signaling, and tries once: when to try again is the engine's.
 
 use core::cell::{Cell, RefCell};
@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tabferry_engine::Input;
 use tabferry_protocol::host::SignalingProblem;
 use tabferry_protocol::signaling::PATH;
+use tabferry_protocol::signaling_address::socket_url;
 use tabferry_protocol::version::Versions;
 use url::Url;
 use wasm_bindgen::JsCast;
@@ -51,7 +52,7 @@ impl SignalingSocket {
     /// Opens a socket in place of the current one, if there is one.
     pub(crate) fn open(&self, host: &Host, server: &str) {
         self.close();
-        let socket = complete(server).and_then(|url| Socket::open(host, url, self.attempt.get()));
+        let socket = socket_url(server).and_then(|url| Socket::open(host, url, self.attempt.get()));
         if socket.is_none() {
             host.tell(Input::SignalingClosed(SignalingProblem::WrongAddress));
         }
@@ -151,22 +152,6 @@ impl Drop for Socket {
     }
 }
 
-/// The address of the WebSocket at a server. A person may give that of its web page, and leave out the path.
-fn complete(server: &str) -> Option<Url> {
-    let mut url = Url::parse(server.trim()).ok()?;
-    let scheme = match url.scheme() {
-        "ws" | "http" => "ws",
-        "wss" | "https" => "wss",
-        _ => return None,
-    };
-    url.set_scheme(scheme).ok()?;
-    url.set_fragment(None);
-    if url.path() == "/" {
-        url.set_path(PATH);
-    }
-    Some(url)
-}
-
 /// Where that server says what it is.
 fn health(socket: &Url) -> Option<Url> {
     let scheme = if socket.scheme() == "wss" {
@@ -227,46 +212,9 @@ async fn fetch(url: &str, mode: RequestMode) -> Option<Response> {
 mod tests {
     use super::*;
 
-    fn completed(server: &str) -> Option<String> {
-        complete(server).map(String::from)
-    }
-
-    #[test]
-    fn an_address_is_completed() {
-        for (given, expected) in [
-            ("ws://127.0.0.1:7717", "ws://127.0.0.1:7717/v1/signal"),
-            ("ws://127.0.0.1:7717/", "ws://127.0.0.1:7717/v1/signal"),
-            (" http://nas.local:7717 ", "ws://nas.local:7717/v1/signal"),
-            ("https://ferry.example", "wss://ferry.example/v1/signal"),
-            (
-                "wss://ferry.example/own/path",
-                "wss://ferry.example/own/path",
-            ),
-            ("wss://ferry.example/#top", "wss://ferry.example/v1/signal"),
-            ("ws://[::1]:7717", "ws://[::1]:7717/v1/signal"),
-        ] {
-            assert_eq!(completed(given).as_deref(), Some(expected), "{given}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_address_of_a_server_is_refused() {
-        for given in [
-            "",
-            "7717",
-            "ferry.example",
-            "localhost:7717",
-            "ftp://ferry.example",
-            "ws://",
-            "ws://a b",
-        ] {
-            assert_eq!(completed(given), None, "{given}");
-        }
-    }
-
     #[test]
     fn a_server_is_asked_at_its_root() {
-        let url = complete("wss://ferry.example:8443/own/path?key=1").unwrap();
+        let url = socket_url("wss://ferry.example:8443/own/path?key=1").unwrap();
         assert_eq!(
             health(&url).unwrap().as_str(),
             "https://ferry.example:8443/health"

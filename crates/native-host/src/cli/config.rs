@@ -1,12 +1,13 @@
 //! `tabferry config`: shows and changes settings, and tells a running daemon.
 
 use tabferry_protocol::native::{FromDaemon, ToDaemon};
+use tabferry_protocol::signaling_address::DEFAULT_SERVER;
 
 use super::CommandError;
 use super::arguments::{ConfigArguments, ConfigCommand};
 use super::terminal::print;
 use crate::client::Client;
-use crate::config::{Config, DEFAULT_SERVER, KEYS};
+use crate::config::{Config, KEYS};
 use crate::places::Places;
 
 pub(super) async fn run(places: &Places, arguments: ConfigArguments) -> Result<(), CommandError> {

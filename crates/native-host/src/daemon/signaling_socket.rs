@@ -9,6 +9,7 @@ use tabferry_protocol::host::SignalingProblem;
 use tabferry_protocol::limits::{
     HANDSHAKE_TIMEOUT_MS, PING_INTERVAL_MS, SIGNALING_MESSAGE_BYTES, SILENCE_TIMEOUT_MS,
 };
+use tabferry_protocol::signaling_address::socket_url;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -19,8 +20,6 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use tracing::{debug, info};
 use url::Url;
-
-use crate::signaling_address::complete;
 
 /// Messages that wait for the server. Who has more to say than this has lost it.
 const QUEUE_MESSAGES: usize = 256;
@@ -72,7 +71,7 @@ impl SignalingSocket {
         self.close();
         let (queue, queued) = mpsc::channel(QUEUE_MESSAGES);
         let (events, attempt) = (self.events.clone(), self.attempt);
-        let url = complete(server);
+        let url = socket_url(server);
         let task = tokio::spawn(async move {
             let problem = match url {
                 Some(url) => serve(&url, queued, &events, attempt).await,
