@@ -151,7 +151,7 @@ test("a large file goes on when popup and browser are gone, and is complete", as
   const [ada, bee] = [await launch("Ada", await host.options()), await launch("Bee")];
   await connects(await turnOn(ada), host);
   await areOneDevice(bee, "Ada", host);
-  const bytes = 500 * MIB;
+  const bytes = 2048 * MIB;
   const file = await randomFile(folder, "long film.mp4", bytes);
   await sendFiles(bee, "Ada", [file]);
   const popup = await accept(ada, "Bee");

@@ -56,6 +56,10 @@ impl Engine {
                 unasked,
             } => {
                 let from = self.trust.shown(from);
+                // What the two endpoints do unasked counts together here.
+                let unasked = unasked
+                    && Item::try_from(item.clone())
+                        .is_ok_and(|item| self.trust.take_item(self.now, from.id, &item));
                 self.show_item(from, item, unasked);
             }
             Command::ShowInCrowd => {

@@ -8,7 +8,7 @@ use tabferry_protocol::frame::{
 use tabferry_protocol::host::{DeviceView, Event, ItemView, PlainItem, TransferState};
 use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
-    KEPT_ITEMS, OPEN_TRANSFERS, PENDING_PROPOSALS, PROPOSAL_TIMEOUT_MS, UNANSWERED_TEXT_BYTES,
+    KEPT_ITEMS, OPEN_TRANSFERS, PENDING_PROPOSALS, PROPOSAL_TIMEOUT_MS, UNANSWERED_BYTES,
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
 
@@ -222,7 +222,7 @@ impl Engine {
         };
         let mut complete = collecting.add(page);
         if !matches!(complete, Ok(Some(Manifest::Items(_))))
-            && self.unanswered_bytes() > UNANSWERED_TEXT_BYTES
+            && self.unanswered_bytes() > UNANSWERED_BYTES
         {
             complete = Err(Code::Busy);
         }
@@ -239,7 +239,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Bytes of the texts of all proposals that nobody has answered.
+    /// Bytes of all proposals that nobody has answered.
     fn unanswered_bytes(&self) -> usize {
         let connections = self
             .sessions
@@ -247,10 +247,10 @@ impl Engine {
             .filter_map(|it| it.connection.as_ref());
         let collecting = connections.flat_map(|it| it.collecting.values());
         let pending = self.transfers.values().filter_map(|it| match &it.body {
-            Some(Body::Receive(receiving)) if it.is_pending() => Some(receiving.text_bytes()),
+            Some(Body::Receive(receiving)) if it.is_pending() => Some(receiving.memory()),
             _ => None,
         });
-        let collected: usize = collecting.map(|(_, it)| it.text_bytes()).sum();
+        let collected: usize = collecting.map(|(_, it)| it.memory()).sum();
         collected + pending.sum::<usize>()
     }
 

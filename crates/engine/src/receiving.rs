@@ -7,7 +7,7 @@ use tabferry_protocol::frame::{Accept, BulkHeader, ControlFrame, Credit, EntryDo
 use tabferry_protocol::id::{TransferId, WireTransferId};
 use tabferry_protocol::limits::{
     CREDIT_INTERVAL_MS, CREDIT_STEP_BYTES, INLINE_ENTRIES, MANIFEST_TEXT_BYTES,
-    RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS,
+    RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS, UNCOMMITTED_FILES,
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
 use tabferry_protocol::name::{ReceivedFolder, ReceivedName};
@@ -35,9 +35,9 @@ impl Collecting {
         }
     }
 
-    /// Bytes of all texts that are here.
-    pub(crate) fn text_bytes(&self) -> usize {
-        self.bytes
+    /// Bytes of all that is here.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes + self.entries.len() * size_of::<Entry>()
     }
 
     /// Takes a page. Returns the manifest when it is complete.
@@ -164,9 +164,9 @@ impl Receiving {
         u32::try_from(self.files.len()).unwrap_or(u32::MAX)
     }
 
-    /// Bytes of all names and other texts.
-    pub(crate) fn text_bytes(&self) -> usize {
-        self.text_bytes
+    /// Bytes of what was proposed.
+    pub(crate) fn memory(&self) -> usize {
+        self.text_bytes + self.files.len() * size_of::<FileEntry>()
     }
 
     pub(crate) fn programs(&self) -> u32 {
@@ -256,7 +256,7 @@ impl Receiving {
             return Ok(self.give_back(now, length));
         }
         if header.offset == 0 {
-            self.open_file(entry, size, out);
+            self.open_file(entry, size, out)?;
             self.hasher = Hasher::default();
         }
         self.hasher.update(data);
@@ -294,7 +294,7 @@ impl Receiving {
             return Err(Code::PeerMisbehaved);
         }
         if size == 0 && !self.open.contains_key(&done.entry) {
-            self.open_file(done.entry, 0, out);
+            self.open_file(done.entry, 0, out)?;
             if let Some(file) = self.open.get_mut(&done.entry) {
                 file.digest = Some(Digest::of(&[]));
             }
@@ -302,7 +302,11 @@ impl Receiving {
         self.commit_if_verified(done.entry, out)
     }
 
-    fn open_file(&mut self, entry: u32, bytes: u64, out: &mut Outbox) {
+    fn open_file(&mut self, entry: u32, bytes: u64, out: &mut Outbox) -> Result<(), Code> {
+        // Each may hold a file of the system, and of those there are not many.
+        if self.open.len() >= UNCOMMITTED_FILES {
+            return Err(Code::PeerMisbehaved);
+        }
         let key = FileKey(out.key());
         let there = self.open.values().map(|file| file.received).sum::<u64>();
         let to_come = self.bytes - self.stored_bytes - there;
@@ -326,6 +330,7 @@ impl Receiving {
                 committing: false,
             },
         );
+        Ok(())
     }
 
     fn commit_if_verified(&mut self, entry: u32, out: &mut Outbox) -> Result<(), Code> {
@@ -486,6 +491,34 @@ mod tests {
         let mut collecting = Collecting::new(2);
         assert_eq!(collecting.add(vec![text()]), Ok(None));
         assert!(matches!(collecting.add(vec![text()]), Ok(Some(_))));
+    }
+
+    #[test]
+    fn a_sender_that_ends_no_file_may_not_begin_any_number_of_them() {
+        let file = FileEntry {
+            name: "x".to_owned(),
+            folder: String::new(),
+            bytes: 1,
+            media_type: None,
+        };
+        let transfer = WireTransferId(1);
+        let mut receiving = Receiving::new(TransferId(1), transfer, vec![file; 100]);
+        let mut out = Outbox::new([0; 32], 0);
+        receiving.start(Time(0), 0);
+        let mut begin = |entry| {
+            let header = BulkHeader {
+                transfer,
+                epoch: 1,
+                entry,
+                offset: 0,
+            };
+            receiving.handle_bulk(Time(0), header, &[1], &mut out)
+        };
+        let most = u32::try_from(UNCOMMITTED_FILES).unwrap();
+        for entry in 0..most {
+            assert_eq!(begin(entry), Ok(None));
+        }
+        assert_eq!(begin(most), Err(Code::PeerMisbehaved));
     }
 
     #[test]

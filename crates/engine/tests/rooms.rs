@@ -257,7 +257,14 @@ fn what_another_endpoint_has_paired_is_paired_here() {
 
 #[test]
 fn what_another_endpoint_has_received_is_shown_under_the_name_that_the_sender_has_here() {
-    let (mut engine, _) = online_with(vec![paired()]);
+    let auto_accept = AutoAccept {
+        texts: true,
+        ..AutoAccept::default()
+    };
+    let (mut engine, _) = online_with(vec![PairedDevice {
+        auto_accept,
+        ..paired()
+    }]);
     let from = DeviceView {
         id: paired().id(),
         name: DeviceName::from_typed("Its own word").unwrap(),
@@ -278,7 +285,7 @@ fn what_another_endpoint_has_received_is_shown_under_the_name_that_the_sender_ha
     let [Output::Event(Event::ItemReceived { item, unasked })] = outputs.as_slice() else {
         panic!("{outputs:?}")
     };
-    assert!(unasked);
+    assert!(unasked, "its person allows that");
     assert!(item.from.paired && item.from.name == paired().name);
     assert_eq!(engine.snapshot(Time(0)).items, std::slice::from_ref(item));
 }

@@ -1,5 +1,6 @@
 //! A terminal command's connection to the daemon. Knows the handshake, and nothing of what is said after it.
 
+use std::io;
 use std::path::PathBuf;
 
 use tabferry_protocol::card::DeviceCard;
@@ -18,6 +19,9 @@ pub enum ClientError {
     /// It can't be reached.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// This can't be said to it.
+    #[error("{0}")]
+    Unsayable(String),
     /// It has gone.
     #[error("the daemon has ended")]
     Ended,
@@ -101,7 +105,7 @@ impl Client {
     pub async fn say(&mut self, message: &ToDaemon) -> Result<(), ClientError> {
         frames::write_message(&mut self.to, message)
             .await
-            .map_err(|_| ClientError::Ended)
+            .map_err(|error| unsaid(&error))
     }
 
     /// The next thing that the daemon says. Not to be dropped in mid-way and then called again.
@@ -134,8 +138,21 @@ impl Speaker {
     pub async fn say(&mut self, message: &ToDaemon) -> Result<(), ClientError> {
         frames::write_message(&mut self.0, message)
             .await
-            .map_err(|_| ClientError::Ended)
+            .map_err(|error| unsaid(&error))
     }
+}
+
+fn unsaid(error: &io::Error) -> ClientError {
+    let why = match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            "that is too much at once; name the folder instead of all files in it"
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::Other => {
+            "a path can't be told to the daemon: its name is not valid Unicode"
+        }
+        _ => return ClientError::Ended,
+    };
+    ClientError::Unsayable(why.to_owned())
 }
 
 async fn hear(from: &mut ReadHalf<Stream>) -> Result<FromDaemon, ClientError> {

@@ -34,8 +34,8 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdleExit {
-    /// After [`IdleExit::DEFAULT_MINUTES`] if it shares its device with no extension, else never: others want to send to it
-    /// while no browser runs.
+    /// Never if it shares its device with an extension or was started to stay: others want to send to it while no browser
+    /// runs. Else after [`IdleExit::DEFAULT_MINUTES`].
     #[default]
     Auto,
     /// Never.
@@ -49,9 +49,9 @@ impl IdleExit {
     pub const DEFAULT_MINUTES: u32 = 10;
 
     /// After how many minutes, if ever.
-    pub fn minutes(self, associated: bool) -> Option<u32> {
+    pub fn minutes(self, is_wanted: bool) -> Option<u32> {
         match self {
-            Self::Auto => (!associated).then_some(Self::DEFAULT_MINUTES),
+            Self::Auto => (!is_wanted).then_some(Self::DEFAULT_MINUTES),
             Self::Never => None,
             Self::Minutes(minutes) => Some(minutes),
         }

@@ -73,6 +73,8 @@ struct Daemon {
     transferring: (Option<u64>, bool),
     had_client: bool,
     is_ending: bool,
+    /// Whether it was started to stay, and not by a client that needed it.
+    stays: bool,
 }
 
 /// What the daemon knows of a client.
@@ -124,8 +126,6 @@ pub async fn run(places: Places, background: bool) -> ExitCode {
         // It leads one already.
         info!(%error, "no session of its own");
     }
-    #[cfg(not(unix))]
-    let _ = background;
     let listener = match Listener::bind(&places) {
         Ok(listener) => listener,
         Err(error @ BindError::Taken) => {
@@ -137,7 +137,7 @@ pub async fn run(places: Places, background: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match Daemon::start(places) {
+    match Daemon::start(places, !background) {
         Ok((daemon, inboxes)) => daemon.serve(listener, inboxes).await,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -175,7 +175,7 @@ enum Happening {
 }
 
 impl Daemon {
-    fn start(places: Places) -> anyhow::Result<(Self, Inboxes)> {
+    fn start(places: Places, stays: bool) -> anyhow::Result<(Self, Inboxes)> {
         let state = State::open(&places)?;
         let config = Config::load(&places)?;
         let (connections, said) = Connections::new();
@@ -197,6 +197,7 @@ impl Daemon {
             transferring: (None, false),
             had_client: false,
             is_ending: false,
+            stays,
             config,
             places,
             state,
@@ -307,7 +308,7 @@ impl Daemon {
 
     fn idle_deadline(&self) -> Option<Instant> {
         let associated = self.kept.as_ref().is_some_and(|kept| kept.associated);
-        let minutes = self.config.idle_exit.minutes(associated)?;
+        let minutes = self.config.idle_exit.minutes(associated || self.stays)?;
         let allowed = Duration::from_secs(u64::from(minutes) * 60);
         let allowed = if self.had_client {
             allowed

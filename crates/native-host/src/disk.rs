@@ -103,6 +103,14 @@ impl Disk {
         Ok(())
     }
 
+    /// The same for a folder that may be of no use now: then each file fails until it is.
+    pub fn return_to(&self, folder: PathBuf) {
+        *lock(&self.shared.target) = Target {
+            folder,
+            inbox: None,
+        };
+    }
+
     /// Begins a file.
     pub fn open(&self, file: FileKey, place: Place, bytes: u64) {
         let mut state = self.shared.state();

@@ -50,7 +50,9 @@ impl Listener {
             error,
         };
         make_private(&places.runtime).map_err(failed)?;
-        let lock = lock(&places.runtime.join("daemon.lock"))?.map_err(failed)?;
+        // Beside what it protects: the socket's directory may be another one for another session of the same user.
+        make_private(&places.state).map_err(failed)?;
+        let lock = lock(&places.state.join("daemon.lock"))?.map_err(failed)?;
         // Nobody else gets here as long as we have the lock.
         let server = Server::bind(places).map_err(failed)?;
         Ok(Self {

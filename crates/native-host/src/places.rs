@@ -44,6 +44,8 @@ impl Places {
             .join(PROGRAM);
         let runtime = base
             .runtime_dir()
+            .map(Path::to_owned)
+            .or_else(session_directory)
             .map_or_else(|| state.join("run"), |dir| dir.join(PROGRAM));
         Ok(Self {
             runtime,
@@ -60,6 +62,21 @@ impl Places {
             config: home.join("config"),
         }
     }
+}
+
+/// Where the sessions of this user have their sockets on Linux, for one that was not told: a job of cron, `su -`.
+#[cfg(target_os = "linux")]
+fn session_directory() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt as _;
+    let us = rustix::process::geteuid().as_raw();
+    let directory = PathBuf::from(format!("/run/user/{us}"));
+    let found = fs::symlink_metadata(&directory).ok()?;
+    (found.is_dir() && found.uid() == us).then_some(directory)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn session_directory() -> Option<PathBuf> {
+    None
 }
 
 /// Makes a directory that only this person can look into, and its parents. Errors if it belongs to somebody else.

@@ -57,8 +57,9 @@ pub const FOLDER_DEPTH: usize = 32;
 /// Bytes of all names and other texts of one manifest: what a receiver keeps in memory before anyone said yes.
 pub const MANIFEST_TEXT_BYTES: usize = 8 * 1024 * 1024;
 
-/// The same of all proposals that nobody has answered yet, of whomever. One more is refused as busy.
-pub const UNANSWERED_TEXT_BYTES: usize = 2 * MANIFEST_TEXT_BYTES;
+/// Memory of all proposals that nobody has answered yet, of whomever, with their texts and what each entry takes besides: two of the
+/// largest. One more is refused as busy.
+pub const UNANSWERED_BYTES: usize = 2 * (MANIFEST_TEXT_BYTES + MANIFEST_ENTRIES * 128);
 
 /// Longest media type in bytes.
 pub const MEDIA_TYPE_BYTES: usize = 127;

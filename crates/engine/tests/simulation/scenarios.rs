@@ -16,6 +16,7 @@ use tabferry_protocol::limits::{
     ITEMS_PER_MINUTE, KEPT_ITEMS, KEPT_TRANSFERS, LEFT_PEER_TIMEOUT_MS, MANIFEST_ENTRIES,
     MANIFEST_TEXT_BYTES, PENDING_PROPOSALS, PROPOSAL_RETRIES, PROPOSAL_TIMEOUT_MS,
     PROPOSED_NAME_BYTES, RECEIVE_WINDOW_BYTES, STALL_TIMEOUT_MS, STORAGE_RESTARTS, TRANSFER_BYTES,
+    UNANSWERED_BYTES,
 };
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::signaling::{ServerMessage, SignalingCode};
@@ -1100,7 +1101,7 @@ fn proposals_that_nobody_answers_do_not_fill_the_memory() {
     world.run_while("no proposal", 10_000, |world| {
         world.nodes[0].snapshot.incoming.is_empty()
     });
-    // Each has nearly as much text as a manifest may have, so that two fit.
+    // Each has nearly as much text as a manifest may have, so that only a few fit.
     let entry = Entry::File(FileEntry {
         name: "x".repeat(PROPOSED_NAME_BYTES),
         folder: "x".repeat(FOLDER_BYTES),
@@ -1110,12 +1111,14 @@ fn proposals_that_nobody_answers_do_not_fill_the_memory() {
     let count = MANIFEST_TEXT_BYTES / (PROPOSED_NAME_BYTES + FOLDER_BYTES);
     let page = 64;
     let count = count / page * page - page;
+    let fit =
+        UNANSWERED_BYTES / (count * (PROPOSED_NAME_BYTES + FOLDER_BYTES + size_of::<FileEntry>()));
     let waiting = |world: &World| {
         let incoming = world.nodes[0].snapshot.incoming.iter();
         incoming.filter(|proposal| proposal.files > 1).count()
     };
-    for number in 1..=3 {
-        let transfer = WireTransferId(100 + number);
+    for number in 1..=fit + 1 {
+        let transfer = WireTransferId(100 + u32::try_from(number).unwrap());
         let entries = vec![entry.clone(); page];
         let propose = ControlFrame::Propose(Propose {
             transfer,
@@ -1125,15 +1128,13 @@ fn proposals_that_nobody_answers_do_not_fill_the_memory() {
         let rest = ControlFrame::Entries(Entries { transfer, entries });
         let rest = std::iter::repeat_n(rest, count / page - 1);
         world.inject_control(1, std::iter::once(propose).chain(rest));
-        if number < 3 {
-            world.run_while("no proposal", 20_000, |world| {
-                waiting(world) < number as usize
-            });
+        if number <= fit {
+            world.run_while("no proposal", 20_000, |world| waiting(world) < number);
         }
     }
-    // The third is refused, which ends the session: the engine that is said to have made it knows of none.
+    // The last is refused, which ends the session: the engine that is said to have made it knows of none.
     world.run_while("a session", 20_000, |world| {
-        assert!(waiting(world) <= 2);
+        assert!(waiting(world) <= fit);
         !world.nodes[1].connections.is_empty()
     });
     world.settle();

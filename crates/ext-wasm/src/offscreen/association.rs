@@ -321,6 +321,10 @@ impl Association {
                 self.is_joining = false;
                 vec![Action::Become(association)]
             }
+            // Between adopting and the new engine's start they would go to the old one, and be lost with it.
+            Heard::Paired { .. } | Heard::Item { .. } if self.port != Link::Associated => {
+                Vec::new()
+            }
             Heard::Paired { paired } => self.handle_agreed(paired),
             Heard::OwnPeers { peers } => vec![Action::Tell(Input::OwnPeers(peers))],
             Heard::Item { item, unasked } => vec![
@@ -331,10 +335,10 @@ impl Association {
                 })),
                 Action::Say(Said::ItemTaken { item: item.id }),
             ],
-            // It is of no more use, or has become another device's since its welcome.
-            Heard::Error {
-                code: DaemonCode::InvalidMessage | DaemonCode::OtherDevice,
-            } => {
+            // It is of no more use, has become another device's since its welcome, or can't become one with this.
+            Heard::Error { code }
+                if self.port == Link::Stranger || code == DaemonCode::InvalidMessage =>
+            {
                 let mut actions = vec![Action::Close];
                 actions.extend(self.handle_gone(""));
                 actions
@@ -758,6 +762,11 @@ mod tests {
         let adopted = heard(&FromDaemon::Adopted(association.clone()));
         let actions = here.handle_heard(adopted);
         assert_eq!(actions, [Action::Become(association)]);
+        // What comes before the new engine's start is for that one, and is said to it again.
+        let paired = Vec::new();
+        for early in [&hello(), &FromDaemon::Paired { paired }] {
+            assert_eq!(here.handle_heard(heard(early)), []);
+        }
         // Without having been asked, a daemon makes nobody anything.
         let association = native::Association {
             identity: identity(9),
@@ -769,28 +778,37 @@ mod tests {
         assert_eq!(connected(&[], &[]).handle_heard(adopted()), []);
     }
 
+    /// A text from Bee.
+    fn hello() -> FromDaemon {
+        let card = device(2, "Bee");
+        FromDaemon::Item {
+            item: ItemView {
+                id: ItemId(8),
+                from: DeviceView {
+                    id: card.id,
+                    name: card.name,
+                    kind: card.kind,
+                    paired: true,
+                },
+                item: PlainItem::Text {
+                    text: "hello".to_owned(),
+                },
+            },
+            unasked: true,
+        }
+    }
+
     #[test]
     fn items_are_taken_and_the_daemon_told() {
         let mut here = connected(&[], &[]);
-        let card = device(2, "Bee");
-        let from = DeviceView {
-            id: card.id,
-            name: card.name,
-            kind: card.kind,
-            paired: true,
+        let FromDaemon::Item {
+            item: ItemView { id, from, item },
+            ..
+        } = hello()
+        else {
+            panic!("an item")
         };
-        let item = PlainItem::Text {
-            text: "hello".to_owned(),
-        };
-        let id = ItemId(8);
-        let actions = here.handle_heard(heard(&FromDaemon::Item {
-            item: ItemView {
-                id,
-                from: from.clone(),
-                item: item.clone(),
-            },
-            unasked: true,
-        }));
+        let actions = here.handle_heard(heard(&hello()));
         let take = Command::TakeItem {
             from,
             item,

@@ -65,6 +65,8 @@ impl NativeSection {
     pub fn show(&self, state: NativeState) {
         if self.instead.get() == Some(Instead::Leaving) && !is_connected(&state) {
             self.instead.set(None);
+            // The question was how to turn it off, and it is not.
+            self.switch.set_checked(true);
         }
         self.state.replace(state);
         self.draw();
@@ -162,8 +164,10 @@ impl NativeSection {
             let asked = permissions::request(PERMISSION);
             spawn_local(async move {
                 if asked.await.unwrap_or(false) {
-                    // Until more is known.
-                    self.state.replace(NativeState::Connecting);
+                    if !is_connected(&self.state.borrow()) {
+                        // Until more is known.
+                        self.state.replace(NativeState::Connecting);
+                    }
                     self.keep(true).await;
                 } else {
                     self.switch.set_checked(false);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tabferry_protocol::host::{ConnectionView, DeviceView, Snapshot};
+use tabferry_protocol::host::{ConnectionView, DeviceView, PairedView, Snapshot};
 use tabferry_protocol::id::DeviceId;
 use tabferry_protocol::native::{FromDaemon, ToDaemon};
 use tokio::sync::mpsc;
@@ -50,9 +50,15 @@ pub(super) async fn run(places: &Places, arguments: &DevicesArguments) -> Result
 
 /// What is shown next.
 pub(super) async fn next_snapshot(hearing: &mut Hearing) -> Result<Snapshot, CommandError> {
+    next_shown(hearing).await.map(|(snapshot, _)| snapshot)
+}
+
+async fn next_shown(hearing: &mut Hearing) -> Result<(Snapshot, Vec<PairedView>), CommandError> {
     loop {
         match hearing.recv().await.ok_or(ClientError::Ended)?? {
-            FromDaemon::Shown { snapshot, .. } => return Ok(snapshot),
+            FromDaemon::Shown { snapshot, trust } => {
+                return Ok((snapshot, trust.unwrap_or_default().paired));
+            }
             FromDaemon::Error { code, message } => {
                 return Err(CommandError::refused(code, message));
             }
@@ -66,10 +72,10 @@ pub(super) async fn find(hearing: &mut Hearing, wanted: &str) -> Result<DeviceVi
     let until = Instant::now() + FIND_TIMEOUT;
     let mut last = None;
     loop {
-        match timeout_at(until, next_snapshot(hearing)).await {
-            Ok(snapshot) => {
-                let snapshot = snapshot?;
-                if let Some(found) = pick(&snapshot.devices, wanted)? {
+        match timeout_at(until, next_shown(hearing)).await {
+            Ok(shown) => {
+                let (snapshot, paired) = shown?;
+                if let Some(found) = pick(&snapshot.devices, &paired, wanted)? {
                     return Ok(found);
                 }
                 last = Some(snapshot);
@@ -79,24 +85,25 @@ pub(super) async fn find(hearing: &mut Hearing, wanted: &str) -> Result<DeviceVi
     }
 }
 
-/// Errors if there are several.
-fn pick(devices: &[DeviceView], wanted: &str) -> Result<Option<DeviceView>, CommandError> {
+/// Errors if there are several. The name of a paired device means that one, also while it is not there: anybody can call a device
+/// like it.
+fn pick(
+    devices: &[DeviceView],
+    paired: &[PairedView],
+    wanted: &str,
+) -> Result<Option<DeviceView>, CommandError> {
     if let Ok(id) = wanted.parse::<DeviceId>() {
         return Ok(devices.iter().find(|device| device.id == id).cloned());
     }
-    let called: Vec<_> = devices
-        .iter()
-        .filter(|device| device.name.as_str().to_lowercase() == wanted.to_lowercase())
-        .collect();
+    let is_called =
+        |device: &&DeviceView| device.name.as_str().to_lowercase() == wanted.to_lowercase();
+    let is_paired = paired.iter().any(|paired| is_called(&&paired.device));
+    let called = devices.iter().filter(is_called);
+    let called: Vec<_> = called.filter(|it| it.paired || !is_paired).collect();
     match called.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some((*one).clone())),
         several => {
-            // Only one of them has proved that it is the one that was paired under this name.
-            let paired: Vec<_> = several.iter().filter(|device| device.paired).collect();
-            if let [one] = paired.as_slice() {
-                return Ok(Some((**one).clone()));
-            }
             let ids: Vec<_> = several.iter().map(|device| device.id.to_string()).collect();
             Err(CommandError::Unreachable(format!(
                 "{} devices are called {wanted:?}; name one by its id: {}",
@@ -125,6 +132,7 @@ fn not_found(wanted: &str, last: Option<Snapshot>) -> CommandError {
 #[cfg(test)]
 mod tests {
     use tabferry_protocol::card::{DeviceKind, DeviceName};
+    use tabferry_protocol::paired::AutoAccept;
 
     use super::*;
 
@@ -140,7 +148,7 @@ mod tests {
     #[test]
     fn a_device_is_found_by_name_and_by_id() {
         let devices = [device(1, "NAS", false), device(2, "Laptop", false)];
-        let found = |wanted: &str| pick(&devices, wanted).unwrap().map(|found| found.id);
+        let found = |wanted: &str| pick(&devices, &[], wanted).unwrap().map(|found| found.id);
         assert_eq!(found("nas"), Some(devices[0].id));
         assert_eq!(found(&devices[1].id.to_string()), Some(devices[1].id));
         assert_eq!(found("phone"), None);
@@ -150,11 +158,20 @@ mod tests {
     fn of_two_of_one_name_the_paired_one_is_meant_or_a_person_is_asked() {
         let twins = [device(1, "NAS", false), device(2, "NAS", false)];
         assert!(matches!(
-            pick(&twins, "NAS"),
+            pick(&twins, &[], "NAS"),
             Err(CommandError::Unreachable(_))
         ));
         let one_paired = [device(1, "NAS", false), device(2, "NAS", true)];
-        let found = pick(&one_paired, "NAS").unwrap().unwrap();
-        assert_eq!(found.id, one_paired[1].id);
+        let paired = PairedView {
+            device: device(2, "NAS", true),
+            since: 0,
+            last_seen: 0,
+            auto_accept: AutoAccept::default(),
+        };
+        let found = |devices: &[DeviceView]| pick(devices, std::slice::from_ref(&paired), "nas");
+        let found_id = found(&one_paired).unwrap().map(|found| found.id);
+        assert_eq!(found_id, Some(one_paired[1].id));
+        // While it is away, nobody else is taken for it.
+        assert_eq!(found(&one_paired[..1]).unwrap(), None);
     }
 }

@@ -185,6 +185,11 @@ impl Device {
         self.disk.receive_to(folder)
     }
 
+    /// The same for a folder that may be of no use now: then each file fails until it is.
+    pub(crate) fn return_to(&self, folder: PathBuf) {
+        self.disk.return_to(folder);
+    }
+
     /// Makes files and folders ready to be sent, in a thread of its own: a folder can have many files.
     pub(crate) fn find_sources(
         &self,
@@ -200,8 +205,11 @@ impl Device {
             mut signaling,
             connections,
             disk,
+            disk_reports,
             ..
         } = self;
+        // Nobody reads them any more: a disk that waits for that would never stop.
+        drop(disk_reports);
         signaling.close();
         connections.finish().await;
         if tokio::task::spawn_blocking(|| disk.stop()).await.is_err() {

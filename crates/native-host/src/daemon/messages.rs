@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tabferry_engine::Input;
 use tabferry_protocol::card::DeviceCard;
-use tabferry_protocol::host::{Command, TransferView};
+use tabferry_protocol::host::{Command, Event, ProposalView, TransferView};
 use tabferry_protocol::id::{DeviceId, TransferId};
 use tabferry_protocol::native::{
     Association, Client, DaemonCode, FromDaemon, Outgoing, SourcePath, Status, ToDaemon, VERSION,
@@ -68,10 +68,16 @@ impl Daemon {
         if left.peer.is_some() {
             self.tell_own_peers();
         }
-        if left.folder.is_some()
-            && let Err(error) = self.update_folder()
-        {
-            warn!(%error, "received files can't go where they always do");
+        if left.folder.is_some() {
+            let folder = self.folder();
+            if let Some(device) = &self.device {
+                device.return_to(folder);
+            }
+        }
+        if left.receives {
+            for proposal in self.incoming() {
+                self.ask_if_alone(&proposal);
+            }
         }
     }
 
@@ -226,6 +232,12 @@ impl Daemon {
         Ok(())
     }
 
+    /// Proposals that wait for an answer.
+    fn incoming(&self) -> Vec<ProposalView> {
+        let device = self.device.as_ref();
+        device.map_or_else(Vec::new, |device| device.snapshot().incoming)
+    }
+
     /// A client shares the device from now on, and has these paired devices.
     fn make_member(&mut self, client: ClientId, paired: Vec<PairedDevice>) {
         if let Some(state) = self.clients.get_mut(&client) {
@@ -237,10 +249,17 @@ impl Daemon {
         self.tell_paired();
         self.tell_own_peers();
         self.show(client);
+        // Nobody else may be there to answer them any more.
+        for proposal in self.incoming() {
+            let arrived = Event::ProposalArrived { proposal };
+            self.connections.tell(client, &FromDaemon::Event(arrived));
+        }
         self.offer_items();
     }
 
     fn forget(&mut self, client: ClientId) -> Result<(), Refusal> {
+        // What can't be forgotten for good is not forgotten at all: the next start would bring it back.
+        self.state.clear().map_err(|error| failed(&error))?;
         self.device = None;
         self.kept = None;
         self.paired = Vec::new();
@@ -250,7 +269,7 @@ impl Daemon {
         let others: Vec<_> = self
             .clients
             .iter()
-            .filter(|(other, state)| **other != client && state.is_browser())
+            .filter(|(other, _)| **other != client)
             .map(|(other, _)| *other)
             .collect();
         for other in others {
@@ -261,7 +280,7 @@ impl Daemon {
             *state = ClientState::new(who);
             state.greeted = true;
         }
-        self.state.clear().map_err(|error| failed(&error))
+        Ok(())
     }
 
     fn merge_paired(&mut self, client: ClientId, base: &[PairedDevice], now: &[PairedDevice]) {

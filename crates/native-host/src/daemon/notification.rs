@@ -10,6 +10,11 @@ use tracing::{info, warn};
 /// Notifications that wait for an answer at once: each is a thread. A person is not asked more.
 const NOTIFICATIONS: usize = 8;
 
+/// Nobody waits longer for an answer.
+#[cfg(all(unix, not(target_os = "macos")))]
+#[expect(clippy::cast_possible_truncation, reason = "minutes")]
+const PATIENCE_MS: u32 = tabferry_protocol::limits::PROPOSAL_TIMEOUT_MS as u32;
+
 /// What was answered: whether yes.
 pub(crate) type Answer = (TransferId, bool);
 
@@ -83,7 +88,7 @@ fn show(summary: &str, body: &str) -> Result<Option<bool>, notify_rust::error::E
         .body(body)
         .action("accept", "Accept")
         .action("decline", "Decline")
-        .timeout(notify_rust::Timeout::Never)
+        .timeout(notify_rust::Timeout::Milliseconds(PATIENCE_MS))
         .show()?
         .wait_for_action(|action| {
             answer = match action {

@@ -48,7 +48,7 @@ impl Daemon {
     }
 
     /// Asks at the desktop if nobody is there who would answer otherwise.
-    fn ask_if_alone(&self, proposal: &ProposalView) {
+    pub(super) fn ask_if_alone(&self, proposal: &ProposalView) {
         if !self.clients.values().any(|client| client.receives) {
             self.notifications.ask(proposal);
         }
