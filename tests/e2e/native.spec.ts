@@ -200,8 +200,9 @@ test("a second browser is told whose the app is, and becomes a part of that devi
   await options.getByRole("button", { name: "Make this browser part of it" }).click();
   await connects(options, host);
   await expect(options.getByRole("textbox", { name: "Device name" })).toHaveValue("Ada");
-  const id = async (page: Page): Promise<string | null> => page.locator("#own-id").textContent();
-  await expect.poll(async () => id(options)).toBe(await id(await ada.open("options.html")));
+  const adas = (await ada.open("options.html")).locator("#own-id");
+  await expect(adas).not.toBeEmpty();
+  await expect(options.locator("#own-id")).toHaveText((await adas.textContent())!);
   await bee.sees(["Ada"]);
   expect(JSON.parse(await host.run("status", "--json"))).toMatchObject({ daemon: { browsers: 2 } });
 });
