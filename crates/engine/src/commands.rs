@@ -36,6 +36,8 @@ impl Engine {
             Command::Accept { transfer } => self.accept(transfer),
             Command::Decline { transfer } => self.decline(transfer),
             Command::Cancel { transfer } => self.cancel(transfer),
+            Command::Pause { transfer } => self.pause(transfer, true),
+            Command::Resume { transfer } => self.pause(transfer, false),
             Command::Dismiss { transfer } => {
                 if self
                     .transfers
@@ -217,10 +219,9 @@ impl Engine {
         let subject = shown.or_else(|| sending.manifest().ok().map(|manifest| subject(&manifest)));
         let subject = subject.unwrap_or_else(|| sending.unsendable_subject());
         let device = self.device_view(to);
-        self.transfers.insert(
-            id,
-            Transfer::new(id, device, subject, state, Body::Send(sending), self.now),
-        );
+        let (resume, body) = (self.out.resume_id(), Body::Send(sending));
+        let transfer = Transfer::new(id, resume, device, subject, state, body, self.now);
+        self.transfers.insert(id, transfer);
         self.out.changed();
         id
     }
@@ -286,10 +287,15 @@ impl Engine {
             receiving.accepted = true;
         }
         transfer.moved_at = self.now;
-        let session = transfer.session;
+        let (session, wire) = (transfer.session, transfer.wire);
         self.out.changed();
-        if let Some(session) = session {
-            self.start_queued(session);
+        if wire.is_none() {
+            self.wait(id);
+        }
+        match session {
+            Some(session) if wire.is_some() => self.start_queued(session),
+            Some(session) => self.connect_if_needed(session),
+            None => {}
         }
     }
 
@@ -302,6 +308,23 @@ impl Engine {
                     code: Code::Declined,
                 },
             );
+        }
+    }
+
+    /// A person holds a transfer, or lets it go on.
+    fn pause(&mut self, id: TransferId, paused: bool) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let begun = matches!(
+            transfer.state,
+            TransferState::Running | TransferState::Waiting
+        );
+        if begun && transfer.is_accepted() && transfer.paused_here != paused {
+            transfer.paused_here = paused;
+            self.out.changed();
+            self.tell_pause(id);
+            self.go_on(id);
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Connection {
     interruption: Option<Interruption>,
     /// The bulk channel holds enough; no reads until it has drained.
     pub(crate) paused: bool,
+    /// When life was last shown for want of anything else to say.
+    pub(crate) pinged_at: Time,
     /// Last transfer that got a turn to read.
     pub(crate) last_turn: Option<TransferId>,
     /// Our transfers by their number on this wire.
@@ -101,6 +103,7 @@ impl Connection {
             open: false,
             interruption: None,
             paused: false,
+            pinged_at: now,
             last_turn: None,
             outgoing: Table::default(),
             incoming: Table::default(),

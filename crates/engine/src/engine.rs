@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use tabferry_protocol::card::{DeviceCard, EndpointKind};
 use tabferry_protocol::code::Code;
-use tabferry_protocol::host::{self, DeviceView, ItemView, Settings, Snapshot};
-use tabferry_protocol::id::{DeviceId, TransferId};
+use tabferry_protocol::host::{self, DeviceView, ItemView, Settings, Snapshot, TransferState};
+use tabferry_protocol::id::{DeviceId, ResumeId, TransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::paired::PairedDevice;
 
@@ -47,6 +47,8 @@ pub struct Engine {
     /// Received pages, links and texts, oldest first.
     pub(crate) items: VecDeque<ItemView>,
     pub(crate) reads: Table<ReadKey, Read>,
+    /// How transfers and items from other devices ended, oldest first.
+    pub(crate) outcomes: VecDeque<(DeviceId, ResumeId, TransferState)>,
     pub(crate) out: Outbox,
 }
 
@@ -94,6 +96,7 @@ impl Engine {
             transfers: Table::default(),
             items: VecDeque::new(),
             reads: Table::default(),
+            outcomes: VecDeque::new(),
             out: Outbox::new(seed, first_key),
         }
     }
@@ -246,7 +249,7 @@ impl Engine {
             })
             .collect();
         for (id, code) in expired {
-            self.fail(id, code);
+            self.expire(id, code);
         }
     }
 

@@ -1,11 +1,14 @@
 //! How bytes move and transfers end: turns among the transfers of a session, reads of sources, reports of the storage.
 
 use tabferry_protocol::code::Code;
-use tabferry_protocol::frame::{BulkHeader, Cancel, ControlFrame, Decline, EntryStored, Role};
-use tabferry_protocol::host::{Event, StoredFile, TransferState};
-use tabferry_protocol::id::TransferId;
+use tabferry_protocol::frame::{
+    BulkHeader, Cancel, ControlFrame, Decline, EntryStored, Pause, Role,
+};
+use tabferry_protocol::host::{Direction, Event, StoredFile, TransferState};
+use tabferry_protocol::id::{DeviceId, ResumeId, TransferId};
 use tabferry_protocol::limits::{
-    ACTIVE_TRANSFERS, BUFFERED_HIGH_BYTES, KEPT_TRANSFERS, READS_AHEAD,
+    ACTIVE_TRANSFERS, BUFFERED_HIGH_BYTES, COMPARING_PING_MS, KEPT_TRANSFERS, READS_AHEAD,
+    REMEMBERED_OUTCOMES,
 };
 
 use crate::engine::Engine;
@@ -16,7 +19,6 @@ use crate::transfer::{Body, Transfer};
 /// A read that was asked for and not answered in full.
 #[derive(Debug)]
 pub(crate) struct Read {
-    session: SessionKey,
     transfer: TransferId,
     /// A read of an older epoch still counts as on its way: its bytes come and are dropped.
     epoch: u32,
@@ -27,17 +29,19 @@ pub(crate) struct Read {
 impl Engine {
     /// Asks for reads until enough are on their way, giving each transfer its turn.
     pub(crate) fn pump(&mut self, session: SessionKey) {
-        while self
-            .reads
-            .values()
-            .filter(|read| read.session == session)
-            .count()
-            < READS_AHEAD
-        {
+        while self.reads_of(session) < READS_AHEAD {
             if !self.read_once(session) {
                 break;
             }
         }
+    }
+
+    fn reads_of(&self, session: SessionKey) -> usize {
+        let of_session = |read: &&Read| {
+            let transfer = self.transfers.get(&read.transfer);
+            transfer.is_some_and(|it| it.session == Some(session))
+        };
+        self.reads.values().filter(of_session).count()
     }
 
     fn read_once(&mut self, key: SessionKey) -> bool {
@@ -58,10 +62,11 @@ impl Engine {
             .collect();
         turns.sort_unstable_by_key(|(_, id)| (Some(*id) <= connection.last_turn, *id));
         for (wire, id) in turns {
-            let Some(sending) = self.transfers.get_mut(&id).and_then(Transfer::sending) else {
+            let transfer = self.transfers.get_mut(&id).filter(|it| !it.is_paused());
+            let Some(sending) = transfer.and_then(Transfer::sending) else {
                 continue;
             };
-            for frame in sending.skip_empty(wire) {
+            for frame in sending.pass_over(wire) {
                 connection.send(&frame, &mut self.out);
             }
             let Some(next) = sending.next_read() else {
@@ -72,7 +77,6 @@ impl Engine {
             self.reads.insert(
                 read,
                 Read {
-                    session: key,
                     transfer: id,
                     epoch: next.epoch,
                     entry: next.entry,
@@ -100,14 +104,20 @@ impl Engine {
             return;
         }
         read.remaining -= length;
-        let (session, id, epoch, entry) = (read.session, read.transfer, read.epoch, read.entry);
+        let (id, epoch, entry) = (read.transfer, read.epoch, read.entry);
         let finished = read.remaining == 0;
         if finished {
             self.reads.remove(&key);
         }
-        self.send_chunk(session, id, epoch, entry, data, buffered);
-        if finished {
-            self.pump(session);
+        let session = self.transfers.get(&id).and_then(|it| it.session);
+        let Some(session) = session else { return };
+        match self.send_chunk(session, id, epoch, entry, data, buffered) {
+            Err(code) => self.fail(id, code),
+            Ok(()) if finished => {
+                self.show_life(session, id);
+                self.pump(session);
+            }
+            Ok(()) => {}
         }
     }
 
@@ -119,21 +129,23 @@ impl Engine {
         entry: u32,
         data: &[u8],
         buffered: u64,
-    ) {
+    ) -> Result<(), Code> {
         let connection = self
             .sessions
             .get_mut(&session)
             .and_then(|session| session.connection.as_mut());
         let (Some(connection), Some(transfer)) = (connection, self.transfers.get_mut(&id)) else {
-            return;
+            return Ok(());
         };
         transfer.moved_at = self.now;
-        let Some(wire) = transfer.wire else { return };
-        let Some((header, done)) = transfer
-            .sending()
-            .and_then(|sending| sending.handle_chunk(wire, epoch, entry, data))
-        else {
-            return;
+        let Some(wire) = transfer.wire else {
+            return Ok(());
+        };
+        let Some(sending) = transfer.sending() else {
+            return Ok(());
+        };
+        let Some((header, done)) = sending.handle_chunk(wire, epoch, entry, data)? else {
+            return Ok(());
         };
         self.out.push(Output::SendBulk {
             connection: connection.key,
@@ -144,6 +156,22 @@ impl Engine {
         }
         if buffered + (BulkHeader::BYTES + data.len()) as u64 >= BUFFERED_HIGH_BYTES {
             connection.paused = true;
+        }
+        Ok(())
+    }
+
+    /// A receiver hears nothing of a transfer while its sender reads what both have, which may take minutes.
+    fn show_life(&mut self, session: SessionKey, id: TransferId) {
+        let now = self.now;
+        let sending = self.transfers.get_mut(&id).and_then(Transfer::sending);
+        if !sending.is_some_and(|sending| sending.is_comparing()) {
+            return;
+        }
+        if let Some(connection) = self.connection_mut(session)
+            && now.since(connection.pinged_at) >= COMPARING_PING_MS
+        {
+            connection.pinged_at = now;
+            self.send_frame(session, &ControlFrame::Ping);
         }
     }
 
@@ -217,6 +245,26 @@ impl Engine {
         }
         if complete {
             self.end(id, TransferState::Done);
+        } else {
+            self.accept_if_settled(id);
+        }
+    }
+
+    /// Asks for the bytes of a transfer that it waits for, as soon as it is known which those are.
+    pub(crate) fn accept_if_settled(&mut self, id: TransferId) {
+        let now = self.now;
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let Some(Body::Receive(receiving)) = &mut transfer.body else {
+            return;
+        };
+        if let Some(accept) = receiving.accept_if_settled(now, &mut self.out)
+            && let Some(session) = transfer.session
+        {
+            transfer.moved(now);
+            transfer.speed.restart(now, transfer.bytes_done);
+            self.send_frame(session, &accept);
         }
     }
 
@@ -246,18 +294,19 @@ impl Engine {
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
-        let (session, now) = (transfer.session, self.now);
-        let Some(Body::Receive(receiving)) = &mut transfer.body else {
+        let wire = transfer.wire;
+        let Some(receiving) = transfer.receiving() else {
             return;
         };
-        let accept = receiving.restart(now, file, &mut self.out);
-        transfer.moved(now);
-        transfer.speed.restart(now, transfer.bytes_done);
-        self.out.changed();
-        match (accept, session) {
-            (Some(accept), Some(session)) => self.send_frame(session, &accept),
-            _ => self.fail(id, Code::StorageFailed),
+        if !receiving.may_restart(file) {
+            self.fail(id, Code::StorageFailed);
+            return;
         }
+        if let Some(wire) = wire {
+            receiving.want(wire);
+        }
+        self.out.changed();
+        self.accept_if_settled(id);
     }
 
     /// Starts accepted transfers of a session that wait for their turn.
@@ -271,25 +320,71 @@ impl Engine {
             .filter_map(Transfer::receiving)
             .filter(|receiving| receiving.is_running())
             .count();
-        let mut accepts = Vec::new();
+        let mut started = Vec::new();
         let queued = self
             .transfers
             .values_mut()
             .filter(of_session)
             .filter(|transfer| transfer.is_queued());
         for transfer in queued.take(ACTIVE_TRANSFERS.saturating_sub(running)) {
+            let Some(wire) = transfer.wire else { continue };
             transfer.state = TransferState::Running;
-            transfer.moved(self.now);
-            accepts.extend(
-                transfer
-                    .receiving()
-                    .map(|receiving| receiving.start(self.now, 0)),
-            );
+            if let Some(receiving) = transfer.receiving() {
+                receiving.want(wire);
+            }
+            started.push(transfer.id);
         }
-        for accept in accepts {
-            self.send_frame(session, &accept);
+        for id in started {
+            self.accept_if_settled(id);
             self.out.changed();
         }
+    }
+
+    /// Says whether a person here holds a transfer.
+    pub(crate) fn tell_pause(&mut self, id: TransferId) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        if let (Some(session), Some(wire)) = (transfer.session, transfer.wire) {
+            let pause = Pause {
+                transfer: wire,
+                role: role(transfer),
+                paused: transfer.paused_here,
+            };
+            self.send_frame(session, &ControlFrame::Pause(pause));
+        }
+    }
+
+    /// A person here or there holds a transfer, or doesn't any more.
+    pub(crate) fn go_on(&mut self, id: TransferId) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.moved_at = self.now;
+        transfer.speed.restart(self.now, transfer.bytes_done);
+        if let Some(session) = transfer.session {
+            self.pump(session);
+        }
+    }
+
+    /// How a transfer of a device ended here.
+    pub(crate) fn outcome(&self, device: DeviceId, resume: ResumeId) -> Option<TransferState> {
+        let known =
+            |(from, id, _): &&(DeviceId, ResumeId, TransferState)| *from == device && *id == resume;
+        self.outcomes.iter().find(known).map(|(_, _, state)| *state)
+    }
+
+    /// Keeps how something ended for its sender, who may not hear it now.
+    pub(crate) fn remember_outcome(
+        &mut self,
+        device: DeviceId,
+        resume: ResumeId,
+        state: TransferState,
+    ) {
+        if self.outcomes.len() >= REMEMBERED_OUTCOMES {
+            self.outcomes.pop_front();
+        }
+        self.outcomes.push_back((device, resume, state));
     }
 
     /// Ends a transfer by a failure of this end and tells the other.
@@ -302,20 +397,13 @@ impl Engine {
         let Some(transfer) = self.transfers.get(&id) else {
             return;
         };
-        let role = if matches!(transfer.body, Some(Body::Send(_))) {
-            Role::Sender
-        } else {
-            Role::Receiver
-        };
         if let (Some(session), Some(wire)) = (transfer.session, transfer.wire) {
-            self.send_frame(
-                session,
-                &ControlFrame::Cancel(Cancel {
-                    transfer: wire,
-                    role,
-                    code,
-                }),
-            );
+            let cancel = Cancel {
+                transfer: wire,
+                role: role(transfer),
+                code,
+            };
+            self.send_frame(session, &ControlFrame::Cancel(cancel));
         }
     }
 
@@ -359,11 +447,16 @@ impl Engine {
         if state == TransferState::Done {
             transfer.bytes_done = transfer.bytes;
         }
+        let received = transfer.direction == Direction::Receive;
+        let (device, resume) = (transfer.device.id, transfer.resume);
         self.out.event(Event::TransferEnded {
             transfer: transfer.view(self.now),
         });
         self.out.changed();
         let (session, wire) = (transfer.session.take(), transfer.wire.take());
+        if received {
+            self.remember_outcome(device, resume, state);
+        }
         self.reads.retain(|_, read| read.transfer != id);
         self.forget_oldest_ended();
         let Some(key) = session else { return };
@@ -396,5 +489,13 @@ impl Engine {
         {
             self.transfers.remove(id);
         }
+    }
+}
+
+/// Which end of a transfer this is.
+fn role(transfer: &Transfer) -> Role {
+    match transfer.direction {
+        Direction::Send => Role::Sender,
+        Direction::Receive => Role::Receiver,
     }
 }

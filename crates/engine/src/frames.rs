@@ -2,11 +2,11 @@
 
 use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, ControlFrame, Decline, EntryDone, EntryStored, Propose,
-    Role, proposal,
+    Accept, Awaiting, BulkHeader, Cancel, Close, ControlFrame, Decline, EntryDone, EntryStored,
+    Pause, Propose, Role, Withdraw, proposal,
 };
-use tabferry_protocol::host::{DeviceView, Event, ItemView, PlainItem, TransferState};
-use tabferry_protocol::id::{ItemId, TransferId, WireTransferId};
+use tabferry_protocol::host::{DeviceView, Direction, Event, ItemView, PlainItem, TransferState};
+use tabferry_protocol::id::{DeviceId, ItemId, ResumeId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
     KEPT_ITEMS, OPEN_TRANSFERS, PENDING_PROPOSALS, PROPOSAL_TIMEOUT_MS, UNANSWERED_BYTES,
 };
@@ -70,7 +70,7 @@ impl Engine {
             ControlFrame::Entries(entries) => {
                 self.handle_entries(session, entries.transfer, entries.entries)
             }
-            ControlFrame::Accept(accept) => self.handle_accept(session, accept),
+            ControlFrame::Accept(accept) => self.handle_accept(session, &accept),
             ControlFrame::Decline(decline) => self.handle_decline(session, decline),
             ControlFrame::Credit(credit) => {
                 self.handle_receiver_report(session, credit.transfer, |transfer| {
@@ -91,7 +91,17 @@ impl Engine {
                 self.handle_cancel(session, cancel);
                 Ok(())
             }
+            ControlFrame::Awaiting(awaiting) => {
+                self.handle_awaiting(session, &awaiting);
+                Ok(())
+            }
+            ControlFrame::Withdraw(withdraw) => {
+                self.handle_withdraw(session, withdraw);
+                Ok(())
+            }
+            ControlFrame::Pause(pause) => self.handle_pause(session, pause),
             ControlFrame::Ping => {
+                self.session_moved(session);
                 self.send_frame(session, &ControlFrame::Pong);
                 Ok(())
             }
@@ -143,7 +153,7 @@ impl Engine {
             let Some(sending) = transfer.sending() else {
                 continue;
             };
-            if !sending.is_inline() {
+            if !sending.is_inline() && !sending.is_accepted() {
                 let Some(left) = room.checked_sub(1) else {
                     continue;
                 };
@@ -155,8 +165,16 @@ impl Engine {
             };
             sending.proposals += 1;
             let wire = connection.draw_wire_id();
-            for frame in proposal(wire, manifest) {
+            for frame in proposal(wire, transfer.resume, manifest) {
                 connection.send(&frame, &mut self.out);
+            }
+            if transfer.paused_here {
+                let pause = Pause {
+                    transfer: wire,
+                    role: Role::Sender,
+                    paused: true,
+                };
+                connection.send(&ControlFrame::Pause(pause), &mut self.out);
             }
             connection.outgoing.insert(wire, transfer.id);
             transfer.wire = Some(wire);
@@ -178,6 +196,7 @@ impl Engine {
             .values()
             .filter(|transfer| transfer.is_live())
             .count();
+        let resumed = self.is_known(key, propose.resume);
         let connection = self.connection_mut(key).ok_or(Code::PeerMisbehaved)?;
         if propose.transfer.0 <= connection.last_incoming {
             return Err(Code::PeerMisbehaved);
@@ -194,11 +213,11 @@ impl Engine {
             .all(|entry| matches!(entry, Entry::Item(_)));
         let full =
             pending + connection.collecting.len() >= PENDING_PROPOSALS || open >= OPEN_TRANSFERS;
-        if full && !(whole && items) {
+        if full && !resumed && !(whole && items) {
             self.refuse(key, propose.transfer, Code::Busy);
             return Ok(());
         }
-        let collecting = Collecting::new(propose.count);
+        let collecting = Collecting::new(propose.resume, propose.count);
         connection
             .collecting
             .insert(propose.transfer, (now, collecting));
@@ -220,6 +239,7 @@ impl Engine {
                 Err(Code::PeerMisbehaved)
             };
         };
+        let resume = collecting.resume;
         let mut complete = collecting.add(page);
         if !matches!(complete, Ok(Some(Manifest::Items(_))))
             && self.unanswered_bytes() > UNANSWERED_BYTES
@@ -232,8 +252,8 @@ impl Engine {
         }
         match complete {
             Ok(None) => {}
-            Ok(Some(Manifest::Items(items))) => self.deliver(key, wire, items),
-            Ok(Some(Manifest::Files(files))) => self.add_receiving(key, wire, files),
+            Ok(Some(Manifest::Items(items))) => self.deliver(key, wire, resume, items),
+            Ok(Some(Manifest::Files(files))) => self.handle_files(key, wire, resume, files),
             Err(code) => self.refuse(key, wire, code),
         }
         Ok(())
@@ -260,7 +280,13 @@ impl Engine {
 
     /// Pages, links and texts need no consent: they touch no disk, and open nothing by themselves unless a person lets a
     /// paired device do that.
-    fn deliver(&mut self, key: SessionKey, wire: WireTransferId, items: Vec<Item>) {
+    fn deliver(
+        &mut self,
+        key: SessionKey,
+        wire: WireTransferId,
+        resume: ResumeId,
+        items: Vec<Item>,
+    ) {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
@@ -268,13 +294,22 @@ impl Engine {
             return;
         };
         session.idle_since = self.now;
-        if !session.take_items(self.now, items.len()) {
+        // Sent again because the answer was lost: a person has it.
+        let known = self.outcome(from.id, resume).is_some();
+        let session = self.sessions.get_mut(&key);
+        let allowed = session.is_some_and(|session| session.take_items(self.now, items.len()));
+        if !known && !allowed {
             self.refuse(key, wire, Code::Busy);
             return;
         }
+        if !known {
+            self.remember_outcome(from.id, resume, TransferState::Done);
+        }
         for (entry, item) in (0..).zip(items) {
-            let unasked = self.trust.take_item(self.now, from.id, &item);
-            self.show_item(from.clone(), item.into(), unasked);
+            if !known {
+                let unasked = self.trust.take_item(self.now, from.id, &item);
+                self.show_item(from.clone(), item.into(), unasked);
+            }
             self.send_frame(
                 key,
                 &ControlFrame::EntryStored(EntryStored {
@@ -297,7 +332,176 @@ impl Engine {
         self.out.changed();
     }
 
-    fn add_receiving(&mut self, key: SessionKey, wire: WireTransferId, files: Vec<FileEntry>) {
+    /// A peer proposes files: new ones, or those of a transfer whose connection was lost.
+    fn handle_files(
+        &mut self,
+        key: SessionKey,
+        wire: WireTransferId,
+        resume: ResumeId,
+        files: Vec<FileEntry>,
+    ) {
+        let session = self.sessions.get(&key);
+        let Some(device) = session.and_then(|session| session.device.as_ref()) else {
+            return;
+        };
+        let device = device.id;
+        if let Some(id) = self.receiving_of(device, resume) {
+            self.rejoin(key, wire, id, &files);
+            return;
+        }
+        match self.outcome(device, resume) {
+            None => self.add_receiving(key, wire, resume, files),
+            Some(TransferState::Done) => {
+                let accept = Accept {
+                    transfer: wire,
+                    epoch: 1,
+                    entry: u32::try_from(files.len()).unwrap_or(u32::MAX),
+                    offset: 0,
+                    prefix: None,
+                    stored: Vec::new(),
+                    credit: 0,
+                };
+                self.send_frame(key, &ControlFrame::Accept(accept));
+            }
+            Some(state) => {
+                let code = match state {
+                    TransferState::Declined { code } | TransferState::Failed { code } => code,
+                    _ => Code::Cancelled,
+                };
+                let cancel = Cancel {
+                    transfer: wire,
+                    role: Role::Receiver,
+                    code,
+                };
+                self.send_frame(key, &ControlFrame::Cancel(cancel));
+            }
+        }
+    }
+
+    /// The transfer that a device sends under this id, if it is not over here.
+    fn receiving_of(&self, device: DeviceId, resume: ResumeId) -> Option<TransferId> {
+        let mut transfers = self.transfers.values();
+        let of_device = |it: &&Transfer| it.device.id == device && it.resume == resume;
+        transfers
+            .find(|it| of_device(it) && it.is_live() && it.direction == Direction::Receive)
+            .map(|it| it.id)
+    }
+
+    /// Whether a peer proposes again what it has proposed before.
+    fn is_known(&self, key: SessionKey, resume: ResumeId) -> bool {
+        let session = self.sessions.get(&key);
+        let device = session.and_then(|session| session.device.as_ref());
+        device.is_some_and(|device| {
+            self.receiving_of(device.id, resume).is_some()
+                || self.outcome(device.id, resume).is_some()
+        })
+    }
+
+    /// Goes on with a transfer whose connection was lost.
+    fn rejoin(
+        &mut self,
+        key: SessionKey,
+        wire: WireTransferId,
+        id: TransferId,
+        files: &[FileEntry],
+    ) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let Some(Body::Receive(receiving)) = &mut transfer.body else {
+            return;
+        };
+        if !receiving.is_of(files) {
+            self.refuse(key, wire, Code::PeerMisbehaved);
+            return;
+        }
+        let running = receiving.is_running();
+        if running {
+            receiving.want(wire);
+            transfer.state = TransferState::Running;
+        } else {
+            receiving.transfer = wire;
+            transfer.state = TransferState::Proposed;
+        }
+        let (before, number) = (transfer.session.replace(key), transfer.wire.replace(wire));
+        transfer.moved_at = self.now;
+        // The end of a connection that the other end knows to be lost may still be to come.
+        if let (Some(before), Some(number)) = (before, number)
+            && let Some(connection) = self.connection_mut(before)
+        {
+            connection.incoming.remove(&number);
+        }
+        if let Some(connection) = self.connection_mut(key) {
+            connection.incoming.insert(wire, id);
+        }
+        self.out.changed();
+        if self.transfers.get(&id).is_some_and(|it| it.paused_here) {
+            self.tell_pause(id);
+        }
+        self.accept_if_settled(id);
+        self.start_queued(key);
+    }
+
+    /// A peer has not received these in full: what they are to us is over, or will be proposed again.
+    fn handle_awaiting(&mut self, key: SessionKey, awaiting: &Awaiting) {
+        let device = self.sessions.get(&key).and_then(|it| it.device.as_ref());
+        let Some(device) = device.map(|device| device.id) else {
+            return;
+        };
+        for resume in &awaiting.resume {
+            let code = match self.sending_of(device, *resume) {
+                Some(TransferState::Cancelled { .. }) => Code::Cancelled,
+                Some(TransferState::Failed { code }) => code,
+                Some(state) if !state.is_final() => continue,
+                _ => Code::SourceFailed,
+            };
+            let withdraw = Withdraw {
+                resume: *resume,
+                code,
+            };
+            self.send_frame(key, &ControlFrame::Withdraw(withdraw));
+        }
+    }
+
+    /// How a transfer of ours to a device stands, by its id.
+    fn sending_of(&self, device: DeviceId, resume: ResumeId) -> Option<TransferState> {
+        let of_device = |it: &&Transfer| it.device.id == device && it.resume == resume;
+        let mut transfers = self.transfers.values().filter(of_device);
+        let known = transfers.find(|it| it.direction == Direction::Send);
+        known.map(|it| it.state)
+    }
+
+    fn handle_withdraw(&mut self, key: SessionKey, withdraw: Withdraw) {
+        let device = self.sessions.get(&key).and_then(|it| it.device.as_ref());
+        if let Some(device) = device.map(|device| device.id)
+            && let Some(id) = self.receiving_of(device, withdraw.resume)
+        {
+            self.end(id, state_told(withdraw.code));
+        }
+    }
+
+    fn handle_pause(&mut self, key: SessionKey, pause: Pause) -> Result<(), Code> {
+        let id = match pause.role {
+            Role::Sender => self.incoming(key, pause.transfer)?,
+            Role::Receiver => self.outgoing(key, pause.transfer)?,
+        };
+        if let Some(id) = id
+            && let Some(transfer) = self.transfers.get_mut(&id)
+        {
+            transfer.paused_there = pause.paused;
+            self.out.changed();
+            self.go_on(id);
+        }
+        Ok(())
+    }
+
+    fn add_receiving(
+        &mut self,
+        key: SessionKey,
+        wire: WireTransferId,
+        resume: ResumeId,
+        files: Vec<FileEntry>,
+    ) {
         let Some(session) = self.sessions.get_mut(&key) else {
             return;
         };
@@ -314,8 +518,8 @@ impl Engine {
             return;
         };
         let body = Body::Receive(Receiving::new(id, wire, files));
-        let mut transfer =
-            Transfer::new(id, device, subject, TransferState::Proposed, body, self.now);
+        let state = TransferState::Proposed;
+        let mut transfer = Transfer::new(id, resume, device, subject, state, body, self.now);
         transfer.session = Some(key);
         transfer.wire = Some(wire);
         let proposal = transfer.proposal();
@@ -359,21 +563,29 @@ impl Engine {
         Ok(connection.incoming.get(&wire).copied())
     }
 
-    fn handle_accept(&mut self, key: SessionKey, accept: Accept) -> Result<(), Code> {
+    fn handle_accept(&mut self, key: SessionKey, accept: &Accept) -> Result<(), Code> {
         let Some(id) = self.outgoing(key, accept.transfer)? else {
             return Ok(());
         };
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return Ok(());
         };
-        transfer
-            .sending()
-            .ok_or(Code::PeerMisbehaved)?
-            .accept(accept)?;
+        let sending = transfer.sending().ok_or(Code::PeerMisbehaved)?;
+        let accepted = sending.accept(accept);
+        let complete = sending.is_stored();
+        if accepted == Err(Code::SourceFailed) {
+            self.fail(id, Code::SourceFailed);
+            return Ok(());
+        }
+        accepted?;
         transfer.state = TransferState::Running;
         transfer.moved(self.now);
         transfer.speed.restart(self.now, transfer.bytes_done);
         self.out.changed();
+        if complete {
+            self.end(id, TransferState::Done);
+            return Ok(());
+        }
         self.propose_waiting(key);
         self.pump(key);
         Ok(())
@@ -442,13 +654,8 @@ impl Engine {
         let Some(Body::Receive(receiving)) = &mut transfer.body else {
             return Ok(());
         };
-        match receiving.handle_bulk(self.now, header, data, &mut self.out) {
-            Ok(Some(credit)) => {
-                self.send_frame(key, &credit);
-                Ok(())
-            }
-            handled => self.end_if_corrupt(id, handled.map(|_| ())),
-        }
+        let handled = receiving.handle_bulk(header, data, &mut self.out);
+        self.end_if_corrupt(id, handled)
     }
 
     /// Wrong content ends its transfer only; whatever else is wrong ends the session.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tabferry_protocol::host::Event;
-use tabferry_protocol::id::{AnswerNonce, ConnectionId};
+use tabferry_protocol::id::{AnswerNonce, ConnectionId, ResumeId};
 
 use crate::io::Output;
 
@@ -61,6 +61,10 @@ impl Outbox {
 
     pub(crate) fn answer_nonce(&mut self) -> AnswerNonce {
         AnswerNonce::from_bytes(self.bytes())
+    }
+
+    pub(crate) fn resume_id(&mut self) -> ResumeId {
+        ResumeId::from_bytes(self.bytes())
     }
 
     /// Random bytes.

@@ -4,7 +4,7 @@
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::{Digest, Hasher};
 use tabferry_protocol::frame::{Accept, BulkHeader, ControlFrame, Credit, EntryDone};
-use tabferry_protocol::id::{TransferId, WireTransferId};
+use tabferry_protocol::id::{ResumeId, TransferId, WireTransferId};
 use tabferry_protocol::limits::{
     CREDIT_INTERVAL_MS, CREDIT_STEP_BYTES, INLINE_ENTRIES, MANIFEST_TEXT_BYTES,
     RECEIVE_WINDOW_BYTES, STORAGE_RESTARTS, UNCOMMITTED_FILES,
@@ -20,6 +20,7 @@ use crate::table::Table;
 /// A manifest of which pages are still to come.
 #[derive(Debug)]
 pub(crate) struct Collecting {
+    pub(crate) resume: ResumeId,
     count: usize,
     entries: Vec<Entry>,
     /// Bytes of all texts in the entries.
@@ -27,8 +28,9 @@ pub(crate) struct Collecting {
 }
 
 impl Collecting {
-    pub(crate) fn new(count: u32) -> Self {
+    pub(crate) fn new(resume: ResumeId, count: u32) -> Self {
         Self {
+            resume,
             count: index(count),
             entries: Vec::new(),
             bytes: 0,
@@ -74,7 +76,8 @@ fn text_bytes(entry: &Entry) -> usize {
 #[derive(Debug)]
 pub(crate) struct Receiving {
     id: TransferId,
-    transfer: WireTransferId,
+    /// Its number on the connection that brings it.
+    pub(crate) transfer: WireTransferId,
     files: Vec<FileEntry>,
     /// How many of them may run something when they are opened.
     programs: u32,
@@ -86,8 +89,8 @@ pub(crate) struct Receiving {
     pub(crate) accepted: bool,
     /// 0 until bytes were asked for.
     epoch: u32,
-    /// Entry at which this epoch began.
-    epoch_entry: u32,
+    /// Whether the next accept waits for files that are being committed: it says which entries are stored.
+    settling: bool,
     /// Entry and offset of the next byte.
     entry: u32,
     offset: u64,
@@ -142,7 +145,7 @@ impl Receiving {
             bytes,
             accepted: false,
             epoch: 0,
-            epoch_entry: 0,
+            settling: false,
             entry: 0,
             offset: 0,
             hasher: Hasher::default(),
@@ -199,48 +202,121 @@ impl Receiving {
         self.stored_bytes + self.open.values().map(|file| file.written).sum::<u64>()
     }
 
-    /// Asks for the bytes from the beginning of an entry.
-    pub(crate) fn start(&mut self, now: Time, entry: u32) -> ControlFrame {
-        self.epoch += 1;
-        self.epoch_entry = entry;
-        self.entry = entry;
-        self.offset = 0;
-        self.hasher = Hasher::default();
-        self.allowed = RECEIVE_WINDOW_BYTES;
-        self.received = 0;
-        self.ungranted = 0;
-        self.granted_at = now;
-        let credit = RECEIVE_WINDOW_BYTES;
-        ControlFrame::Accept(Accept {
-            transfer: self.transfer,
-            epoch: self.epoch,
-            entry,
-            offset: 0,
-            credit,
-        })
+    /// Whether these are the files.
+    pub(crate) fn is_of(&self, files: &[FileEntry]) -> bool {
+        self.files == files
     }
 
-    /// Takes the bytes of a bulk frame. Returns credit to give back, if it is time for it.
-    pub(crate) fn handle_bulk(
+    /// Bytes are wanted, at first or again: [`Self::accept_if_settled`] says which. What is still on its way is dropped.
+    pub(crate) fn want(&mut self, transfer: WireTransferId) {
+        self.transfer = transfer;
+        self.epoch += 1;
+        self.settling = true;
+        (self.allowed, self.received, self.ungranted) = (0, 0, 0);
+    }
+
+    /// The connection is lost. Files that are there in full go on being committed.
+    pub(crate) fn interrupt(&mut self) {
+        self.settling = false;
+    }
+
+    /// Asks for the bytes that are missing, once it is known which those are.
+    pub(crate) fn accept_if_settled(
         &mut self,
         now: Time,
+        out: &mut Outbox,
+    ) -> Option<ControlFrame> {
+        if !self.settling || self.open.values().any(|file| file.committing) {
+            return None;
+        }
+        self.settling = false;
+        let first = self.stored.iter().position(|stored| !stored);
+        let first = first.map_or(self.count(), |first| {
+            u32::try_from(first).unwrap_or(u32::MAX)
+        });
+        let (offset, prefix) = self.go_on_at(first);
+        for (entry, file) in core::mem::take(&mut self.open) {
+            if entry == first && offset > 0 {
+                self.open.insert(entry, file);
+            } else {
+                out.push(Output::AbortFile { file: file.key });
+            }
+        }
+        self.announced = Table::default();
+        // What the storage has not taken off our memory yet is part of the window.
+        let mut unwritten = 0;
+        for file in self.open.values_mut() {
+            file.epoch = self.epoch;
+            unwritten += file.received - file.written;
+        }
+        let credit = RECEIVE_WINDOW_BYTES.saturating_sub(unwritten);
+        self.allowed = credit;
+        self.granted_at = now;
+        Some(ControlFrame::Accept(Accept {
+            transfer: self.transfer,
+            epoch: self.epoch,
+            entry: first,
+            offset,
+            prefix,
+            stored: self.stored_behind(first),
+            credit,
+        }))
+    }
+
+    /// How much of an entry is there, and its digest.
+    fn go_on_at(&mut self, entry: u32) -> (u64, Option<Digest>) {
+        let open = self.open.get(&entry);
+        let complete = open.and_then(|file| file.digest);
+        let partial = open.is_some() && entry == self.entry;
+        if complete.is_some() {
+            self.offset = self.size(entry).unwrap_or_default();
+        } else if !partial {
+            self.offset = 0;
+        }
+        if self.offset == 0 {
+            self.hasher = Hasher::default();
+        }
+        self.entry = entry;
+        let prefix = complete.or_else(|| Some(self.hasher.digest()));
+        (self.offset, prefix.filter(|_| self.offset > 0))
+    }
+
+    /// The stored entries behind one that is not.
+    fn stored_behind(&self, first: u32) -> Vec<(u32, u32)> {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for (entry, _) in (0..)
+            .zip(&self.stored)
+            .skip(index(first))
+            .filter(|(_, it)| **it)
+        {
+            match ranges.last_mut() {
+                Some((_, to)) if *to == entry => *to += 1,
+                _ => ranges.push((entry, entry + 1)),
+            }
+        }
+        ranges
+    }
+
+    /// Takes the bytes of a bulk frame.
+    pub(crate) fn handle_bulk(
+        &mut self,
         header: BulkHeader,
         data: &[u8],
         out: &mut Outbox,
-    ) -> Result<Option<ControlFrame>, Code> {
+    ) -> Result<(), Code> {
         if header.epoch < self.epoch && self.epoch > 0 {
             // On its way when we asked to go back.
-            return Ok(None);
+            return Ok(());
         }
         let length = data.len() as u64;
         self.received += length;
         if self.epoch == 0 || header.epoch > self.epoch || self.received > self.allowed {
             return Err(Code::PeerMisbehaved);
         }
-        while self
-            .size(self.entry)
-            .is_some_and(|size| size == self.offset)
-        {
+        // The sender passes over what was stored when this epoch began; behind the present entry nothing else is.
+        while self.size(self.entry).is_some_and(|size| {
+            size == self.offset || (self.offset == 0 && self.stored[index(self.entry)])
+        }) {
             self.entry += 1;
             self.offset = 0;
         }
@@ -251,10 +327,6 @@ impl Receiving {
         }
         let entry = self.entry;
         self.offset += length;
-        if self.stored[index(entry)] || self.open.get(&entry).is_some_and(|file| file.committing) {
-            // Sent again because an earlier entry had to be; what we have is good.
-            return Ok(self.give_back(now, length));
-        }
         if header.offset == 0 {
             self.open_file(entry, size, out)?;
             self.hasher = Hasher::default();
@@ -270,7 +342,7 @@ impl Receiving {
         if complete {
             self.commit_if_verified(entry, out)?;
         }
-        Ok(None)
+        Ok(())
     }
 
     pub(crate) fn handle_entry_done(
@@ -282,8 +354,7 @@ impl Receiving {
         if self.epoch == 0 || done.epoch > self.epoch {
             return Err(Code::PeerMisbehaved);
         }
-        let superseded = done.epoch < self.epoch && done.entry >= self.epoch_entry;
-        if superseded || self.stored[index(done.entry)] {
+        if done.epoch < self.epoch || self.stored[index(done.entry)] {
             return Ok(());
         }
         if self
@@ -409,36 +480,11 @@ impl Receiving {
         Some(entry)
     }
 
-    /// The storage broke off a file: lets go of it and of everything behind it, and asks for the bytes again. `None` when
-    /// that was tried often enough.
-    pub(crate) fn restart(
-        &mut self,
-        now: Time,
-        key: FileKey,
-        out: &mut Outbox,
-    ) -> Option<ControlFrame> {
-        let failed = self.forget(key)?;
+    /// The storage broke off a file. Returns whether it may be tried once more.
+    pub(crate) fn may_restart(&mut self, key: FileKey) -> bool {
+        self.forget(key);
         self.restarts += 1;
-        if self.restarts > STORAGE_RESTARTS {
-            return None;
-        }
-        // The digest of an empty file may come before the bytes of earlier entries, which must not be lost.
-        let complete = self
-            .size(self.entry)
-            .is_some_and(|size| size == self.offset && size > 0);
-        let incomplete = if complete { self.entry + 1 } else { self.entry };
-        let from = failed.min(incomplete);
-        for (entry, file) in self.open.split_off(&from) {
-            if file.committing {
-                self.open.insert(entry, file);
-            } else {
-                out.push(Output::AbortFile { file: file.key });
-            }
-        }
-        let open = &self.open;
-        self.announced
-            .retain(|entry, _| *entry < from || open.contains_key(entry));
-        Some(self.start(now, from))
+        self.restarts <= STORAGE_RESTARTS
     }
 
     /// The storage has let go of a file. Returns its entry.
@@ -484,11 +530,9 @@ mod tests {
 
     #[test]
     fn items_of_a_manifest_too_long_for_them_are_refused_at_once() {
-        assert_eq!(
-            Collecting::new(10_000).add(vec![text()]),
-            Err(Code::TooLarge)
-        );
-        let mut collecting = Collecting::new(2);
+        let collecting = |count| Collecting::new(ResumeId::from_bytes([1; 16]), count);
+        assert_eq!(collecting(10_000).add(vec![text()]), Err(Code::TooLarge));
+        let mut collecting = collecting(2);
         assert_eq!(collecting.add(vec![text()]), Ok(None));
         assert!(matches!(collecting.add(vec![text()]), Ok(Some(_))));
     }
@@ -504,7 +548,8 @@ mod tests {
         let transfer = WireTransferId(1);
         let mut receiving = Receiving::new(TransferId(1), transfer, vec![file; 100]);
         let mut out = Outbox::new([0; 32], 0);
-        receiving.start(Time(0), 0);
+        receiving.want(transfer);
+        receiving.accept_if_settled(Time(0), &mut out);
         let mut begin = |entry| {
             let header = BulkHeader {
                 transfer,
@@ -512,11 +557,11 @@ mod tests {
                 entry,
                 offset: 0,
             };
-            receiving.handle_bulk(Time(0), header, &[1], &mut out)
+            receiving.handle_bulk(header, &[1], &mut out)
         };
         let most = u32::try_from(UNCOMMITTED_FILES).unwrap();
         for entry in 0..most {
-            assert_eq!(begin(entry), Ok(None));
+            assert_eq!(begin(entry), Ok(()));
         }
         assert_eq!(begin(most), Err(Code::PeerMisbehaved));
     }
@@ -529,7 +574,7 @@ mod tests {
             bytes: 1,
             media_type: Some("x".repeat(MANIFEST_TEXT_BYTES / 2)),
         });
-        let mut collecting = Collecting::new(10_000);
+        let mut collecting = Collecting::new(ResumeId::from_bytes([1; 16]), 10_000);
         assert_eq!(collecting.add(vec![file.clone(), file.clone()]), Ok(None));
         assert_eq!(collecting.add(vec![file]), Err(Code::TooLarge));
     }

@@ -1,12 +1,17 @@
-//! The sending side of one transfer: which bytes to read next, when an entry is done, what the receiver has. It knows
-//! credit and order, not the channel nor the source.
+//! The sending side of one transfer: which bytes to read next, when an entry is done, what the receiver has, and whether
+//! that is the same. It knows credit and order, not the channel nor the source.
+
+use std::collections::VecDeque;
 
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::{Digest, Hasher};
 use tabferry_protocol::frame::{Accept, BulkHeader, ControlFrame, EntryDone};
 use tabferry_protocol::host::{SourceFile, Subject};
 use tabferry_protocol::id::{SourceId, WireTransferId};
-use tabferry_protocol::limits::{READ_BYTES, UNCOMMITTED_FILES};
+use tabferry_protocol::limits::{
+    CHECKPOINT_BYTES, CHECKPOINTS, FRUITLESS_RESUMPTIONS, READ_BYTES, RECEIVE_WINDOW_BYTES,
+    UNCOMMITTED_FILES,
+};
 use tabferry_protocol::manifest::{FileEntry, Item, Manifest};
 use tabferry_protocol::name::ReceivedName;
 
@@ -25,9 +30,11 @@ pub(crate) enum Content {
 #[derive(Debug)]
 pub(crate) struct Sending {
     pub(crate) content: Content,
-    /// How often it was proposed.
+    /// How often it was proposed without an answer.
     pub(crate) proposals: u32,
-    /// Since the receiver's first accept.
+    /// Whether the receiver has accepted it, on this connection or an earlier one.
+    accepted: bool,
+    /// From the receiver's accept to the loss of the connection.
     run: Option<Run>,
     /// Entries of which all bytes were sent at least once.
     done_entries: u32,
@@ -35,6 +42,19 @@ pub(crate) struct Sending {
     stored: Vec<bool>,
     stored_entries: u32,
     stored_bytes: u64,
+    /// What the receiver has, as far as it told.
+    bytes_done: u64,
+    /// States of the digest in places where the receiver may want to go on, oldest first.
+    checkpoints: VecDeque<Checkpoint>,
+    /// Accepts in a row after which nothing moved.
+    fruitless: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Checkpoint {
+    entry: u32,
+    offset: u64,
+    hasher: Hasher,
 }
 
 /// Bytes on their way under one epoch.
@@ -44,12 +64,16 @@ struct Run {
     /// Next entry and offset to ask the source for.
     read_entry: u32,
     read_offset: u64,
-    /// Entry that the next chunk belongs to, what of it was sent, and its digest so far.
+    /// What of the entry that the next chunk belongs to was sent, or is not needed, and the digest of that.
     sent_offset: u64,
     hasher: Hasher,
+    /// What the receiver has of the first entry, until that is known to be the same: bytes, and their digest.
+    prefix: Option<(u64, Digest)>,
+    /// Entries that were begun and are not stored.
+    uncommitted: usize,
     /// Bytes the receiver still takes.
     credit: u64,
-    /// Bytes of the entries before the epoch began.
+    /// Bytes that the receiver had written before the epoch began.
     base: u64,
     /// Bytes that the receiver reported as written since.
     confirmed: u64,
@@ -70,11 +94,15 @@ impl Sending {
         Self {
             content,
             proposals: 0,
+            accepted: false,
             run: None,
             done_entries: 0,
             stored: Vec::new(),
             stored_entries: 0,
             stored_bytes: 0,
+            bytes_done: 0,
+            checkpoints: VecDeque::new(),
+            fruitless: 0,
         }
     }
 
@@ -135,33 +163,105 @@ impl Sending {
         }
     }
 
-    /// Takes the receiver's accept: the first one, or one with a higher epoch that goes back.
-    pub(crate) fn accept(&mut self, accept: Accept) -> Result<(), Code> {
+    /// Takes the receiver's accept: the first one, or one with a higher epoch that begins elsewhere. Errors with
+    /// [`Code::SourceFailed`] if the receiver's beginning of a file is not that of ours.
+    pub(crate) fn accept(&mut self, accept: &Accept) -> Result<(), Code> {
         let newer = accept.epoch > self.run.as_ref().map_or(0, |run| run.epoch);
-        let known = index(accept.entry) < self.files().len();
-        if !newer || !known || accept.offset != 0 {
+        let entries = self.files().len();
+        let size = self
+            .files()
+            .get(index(accept.entry))
+            .map_or(0, |file| file.bytes);
+        let last = accept.stored.last().map_or(accept.entry, |(_, to)| *to);
+        if !newer || index(last) > entries || accept.offset > size || self.is_inline() {
             return Err(Code::PeerMisbehaved);
         }
+        self.accepted = true;
+        self.proposals = 0;
+        self.take_stored(accept);
+        let start = self.checkpoint(accept.entry, accept.offset);
+        // What the receiver has not written yet it takes off the credit.
+        let unwritten = RECEIVE_WINDOW_BYTES.saturating_sub(accept.credit);
+        let base = (self.stored_bytes + accept.offset).saturating_sub(unwritten);
+        self.bytes_done = base;
         self.run = Some(Run {
             epoch: accept.epoch,
             read_entry: accept.entry,
-            read_offset: 0,
-            sent_offset: 0,
-            hasher: Hasher::default(),
+            read_offset: start.offset,
+            sent_offset: start.offset,
+            hasher: start.hasher,
+            prefix: accept.prefix.map(|digest| (accept.offset, digest)),
+            uncommitted: usize::from(accept.offset > 0),
             credit: accept.credit,
-            base: self
-                .files()
-                .iter()
-                .take(index(accept.entry))
-                .map(|file| file.bytes)
-                .sum(),
+            base,
             confirmed: 0,
         });
-        Ok(())
+        self.check_prefix()
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.run.is_some()
+    /// Which entries the receiver has, by its accept: it may have lost what it had before.
+    fn take_stored(&mut self, accept: &Accept) {
+        self.stored = vec![false; self.files().len()];
+        for (from, to) in core::iter::once((0, accept.entry)).chain(accept.stored.iter().copied()) {
+            self.stored[index(from)..index(to)].fill(true);
+        }
+        self.done_entries = self.done_entries.max(accept.entry);
+        let stored = self.files().iter().zip(&self.stored);
+        let stored = stored
+            .filter(|(_, stored)| **stored)
+            .map(|(file, _)| file.bytes);
+        let (entries, bytes) = stored.fold((0, 0), |(n, sum), bytes| (n + 1, sum + bytes));
+        (self.stored_entries, self.stored_bytes) = (entries, bytes);
+    }
+
+    /// The last place before this one of which the digest is known. What lies behind it comes again.
+    fn checkpoint(&mut self, entry: u32, offset: u64) -> Checkpoint {
+        self.checkpoints
+            .retain(|it| it.entry == entry && it.offset <= offset);
+        self.checkpoints.back().cloned().unwrap_or(Checkpoint {
+            entry,
+            offset: 0,
+            hasher: Hasher::default(),
+        })
+    }
+
+    /// Compares what the receiver has with ours, once that was read.
+    fn check_prefix(&mut self) -> Result<(), Code> {
+        let Some(run) = &mut self.run else {
+            return Ok(());
+        };
+        match run.prefix {
+            Some((until, digest)) if run.sent_offset == until => {
+                run.prefix = None;
+                if digest == run.hasher.digest() {
+                    Ok(())
+                } else {
+                    Err(Code::SourceFailed)
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the receiver has accepted it.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.accepted
+    }
+
+    /// Whether what the receiver has is being compared with ours: nothing is sent meanwhile.
+    pub(crate) fn is_comparing(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.prefix.is_some())
+    }
+
+    /// A connection on which it was proposed is lost. Errors if that happens again and again, and nothing moves in between.
+    pub(crate) fn interrupt(&mut self) -> Result<(), Code> {
+        let run = self.run.take();
+        let moved = run.is_some_and(|run| self.bytes_done > run.base);
+        self.fruitless = if moved { 0 } else { self.fruitless + 1 };
+        if self.fruitless > FRUITLESS_RESUMPTIONS {
+            return Err(Code::Stalled);
+        }
+        Ok(())
     }
 
     pub(crate) fn credit(&mut self, epoch: u32, bytes: u64) -> Result<(), Code> {
@@ -169,6 +269,7 @@ impl Sending {
             Some(run) if run.epoch == epoch => {
                 run.credit = run.credit.checked_add(bytes).ok_or(Code::PeerMisbehaved)?;
                 run.confirmed = run.confirmed.saturating_add(bytes);
+                self.bytes_done = run.base.saturating_add(run.confirmed);
                 Ok(())
             }
             Some(run) if epoch < run.epoch => Ok(()),
@@ -187,8 +288,16 @@ impl Sending {
         if !core::mem::replace(&mut self.stored[index(entry)], true) {
             self.stored_entries += 1;
             self.stored_bytes += self.files().get(index(entry)).map_or(0, |file| file.bytes);
+            if let Some(run) = &mut self.run {
+                run.uncommitted = run.uncommitted.saturating_sub(1);
+            }
         }
-        Ok(index(self.stored_entries) == entries)
+        Ok(self.is_stored())
+    }
+
+    /// Whether the receiver has everything.
+    pub(crate) fn is_stored(&self) -> bool {
+        index(self.stored_entries) == self.entries()
     }
 
     pub(crate) fn stored_entries(&self) -> u32 {
@@ -197,28 +306,33 @@ impl Sending {
 
     /// Bytes that the receiver has, as far as it told us.
     pub(crate) fn bytes_done(&self) -> u64 {
-        let written = self
-            .run
-            .as_ref()
-            .map_or(0, |run| run.base.saturating_add(run.confirmed));
-        written.max(self.stored_bytes).min(self.bytes())
+        self.bytes_done.max(self.stored_bytes).min(self.bytes())
     }
 
-    /// Passes over entries without bytes, which are done as soon as it is their turn.
-    pub(crate) fn skip_empty(&mut self, transfer: WireTransferId) -> Vec<ControlFrame> {
+    /// Passes over what needs no bytes: entries that are stored, that are empty, and one that the receiver has in full
+    /// already. Returns what is to be said of them.
+    pub(crate) fn pass_over(&mut self, transfer: WireTransferId) -> Vec<ControlFrame> {
         let mut done = Vec::new();
         while let Some(bytes) = self.current_file().map(|file| file.bytes) {
-            let window_full = self.uncommitted() >= UNCOMMITTED_FILES;
             let Some(run) = self.run.as_mut() else { break };
-            if bytes != 0 || window_full {
+            let is_stored = self.stored.get(index(run.read_entry)) == Some(&true);
+            let is_empty = bytes == 0 && run.uncommitted < UNCOMMITTED_FILES;
+            let is_there = bytes > 0 && run.prefix.is_none() && run.read_offset == bytes;
+            if is_there {
+                let digest = core::mem::take(&mut run.hasher).digest();
+                (run.sent_offset, run.read_offset) = (0, 0);
+                done.push(entry_done(transfer, run.epoch, run.read_entry, digest));
+            } else if is_empty && !is_stored {
+                run.uncommitted += 1;
+                done.push(entry_done(
+                    transfer,
+                    run.epoch,
+                    run.read_entry,
+                    Digest::of(&[]),
+                ));
+            } else if !is_stored {
                 break;
             }
-            done.push(entry_done(
-                transfer,
-                run.epoch,
-                run.read_entry,
-                Digest::of(&[]),
-            ));
             run.read_entry += 1;
             self.done_entries = self.done_entries.max(run.read_entry);
         }
@@ -229,10 +343,14 @@ impl Sending {
     pub(crate) fn next_read(&mut self) -> Option<NextRead> {
         let file = self.current_file()?;
         let (source, size) = (file.source, file.bytes);
-        let blocked = self.uncommitted() >= UNCOMMITTED_FILES;
         let run = self.run.as_mut()?;
-        let bytes = READ_BYTES.min(run.credit).min(size - run.read_offset);
-        if bytes == 0 || (blocked && run.read_offset == 0) {
+        let begins = run.read_offset == 0 && run.prefix.is_none();
+        // What the receiver has is read to be compared, and nothing else is until that is done.
+        let bytes = match run.prefix {
+            Some((until, _)) => READ_BYTES.min(until - run.read_offset),
+            None => READ_BYTES.min(run.credit).min(size - run.read_offset),
+        };
+        if bytes == 0 || (begins && run.uncommitted >= UNCOMMITTED_FILES) {
             return None;
         }
         let read = NextRead {
@@ -242,11 +360,14 @@ impl Sending {
             offset: run.read_offset,
             bytes,
         };
-        run.credit -= bytes;
+        run.uncommitted += usize::from(begins);
         run.read_offset += bytes;
-        if run.read_offset == size {
-            run.read_entry += 1;
-            run.read_offset = 0;
+        if run.prefix.is_none() {
+            run.credit -= bytes;
+            if run.read_offset == size {
+                run.read_entry += 1;
+                run.read_offset = 0;
+            }
         }
         Some(read)
     }
@@ -255,22 +376,20 @@ impl Sending {
         self.files().get(index(self.run.as_ref()?.read_entry))
     }
 
-    fn uncommitted(&self) -> usize {
-        let read = self.run.as_ref().map_or(0, |run| run.read_entry);
-        index(read.saturating_sub(self.stored_entries))
-    }
-
     /// Takes the next bytes of an entry, in order. Returns the header to send them with, and the frame that follows the
-    /// entry's last bytes; `None` if they were read for an older epoch.
+    /// entry's last bytes; `None` if they are not to be sent: they were read for an older epoch, or to be compared. Errors
+    /// with [`Code::SourceFailed`] if they differ from what the receiver has.
     pub(crate) fn handle_chunk(
         &mut self,
         transfer: WireTransferId,
         epoch: u32,
         entry: u32,
         data: &[u8],
-    ) -> Option<(BulkHeader, Option<ControlFrame>)> {
-        let size = self.files().get(index(entry))?.bytes;
-        let run = self.run.as_mut().filter(|run| run.epoch == epoch)?;
+    ) -> Result<Option<(BulkHeader, Option<ControlFrame>)>, Code> {
+        let size = self.files().get(index(entry)).map_or(0, |file| file.bytes);
+        let Some(run) = self.run.as_mut().filter(|run| run.epoch == epoch) else {
+            return Ok(None);
+        };
         let header = BulkHeader {
             transfer,
             epoch: run.epoch,
@@ -279,13 +398,28 @@ impl Sending {
         };
         run.hasher.update(data);
         run.sent_offset += data.len() as u64;
+        if run.sent_offset.is_multiple_of(CHECKPOINT_BYTES) {
+            let checkpoint = Checkpoint {
+                entry,
+                offset: run.sent_offset,
+                hasher: run.hasher.clone(),
+            };
+            self.checkpoints.push_back(checkpoint);
+            if self.checkpoints.len() > CHECKPOINTS {
+                self.checkpoints.pop_front();
+            }
+        }
+        if run.prefix.is_some() {
+            return self.check_prefix().map(|()| None);
+        }
         if run.sent_offset < size {
-            return Some((header, None));
+            return Ok(Some((header, None)));
         }
         let digest = core::mem::take(&mut run.hasher).digest();
         run.sent_offset = 0;
         self.done_entries = self.done_entries.max(entry + 1);
-        Some((header, Some(entry_done(transfer, run.epoch, entry, digest))))
+        let done = entry_done(transfer, run.epoch, entry, digest);
+        Ok(Some((header, Some(done))))
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) connection: Option<Connection>,
     /// When to try again.
     pub(crate) retry_at: Option<Time>,
+    /// Attempts in a row that nobody hurried and that came to nothing.
+    pub(crate) failures: u32,
     /// The server says that the peer has left: without a sign of life until then, it has.
     pub(crate) probe_until: Option<Time>,
     /// Why the peer has ended the open session, if what came through the server is true. A pong shows that it isn't.
@@ -53,6 +55,7 @@ impl Session {
             endpoint: peer.endpoint,
             connection: None,
             retry_at: None,
+            failures: 0,
             probe_until: None,
             bye: None,
             idle_since: now,

@@ -3,13 +3,13 @@
 use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::fingerprint::Fingerprint;
-use tabferry_protocol::frame::{Close, ControlFrame};
+use tabferry_protocol::frame::{Awaiting, Close, ControlFrame};
 use tabferry_protocol::handshake::{Progress, Verified};
 use tabferry_protocol::host::{DeviceView, Event, TransferState};
 use tabferry_protocol::id::{ConnectionId, DeviceId, PeerId, TransferId};
 use tabferry_protocol::limits::{
     CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
-    PROPOSAL_RETRIES, SESSIONS,
+    PROPOSAL_RETRIES, SESSIONS, WAITING_RETRY_MS, WAITING_TIMEOUT_MS,
 };
 use tabferry_protocol::signaling::{self, Room, ServerMessage, Signal, SignalBody, SignalingCode};
 
@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::io::{ConnectionKey, ConnectionState, Output, Time};
 use crate::presence::Peer;
 use crate::session::{Session, SessionKey};
-use crate::transfer::Transfer;
+use crate::transfer::{Body, Transfer};
 
 /// Devices whose names are kept after they left.
 const KNOWN_DEVICES: usize = 256;
@@ -144,6 +144,7 @@ impl Engine {
         for key in returned {
             self.follow(key, peer);
         }
+        self.find_sessions(|transfer| peer.device().is_some_and(|it| it.id == transfer.device.id));
         if let Some(key) = self.session_with(peer.id) {
             self.attempt_again(key);
         }
@@ -259,7 +260,10 @@ impl Engine {
         }
         let waiting: Vec<_> = self.waiting(key).map(|(_, id)| id).collect();
         for id in waiting {
-            self.find_session(id);
+            // What an endpoint has a part of goes on there.
+            if !self.transfers.get(&id).is_some_and(Transfer::is_accepted) {
+                self.find_session(id);
+            }
         }
     }
 
@@ -284,7 +288,33 @@ impl Engine {
             .is_some_and(|sending| !sending.is_inline());
         match self.reach(device, native) {
             Ok(key) => self.attach(id, key),
+            Err(_) if self.trust.is_paired(device) => self.wait(id),
             Err(code) => self.end(id, TransferState::Failed { code }),
+        }
+    }
+
+    /// A transfer waits until its device is there, or there again.
+    pub(crate) fn wait(&mut self, id: TransferId) {
+        if let Some(transfer) = self.transfers.get_mut(&id)
+            && transfer.state != TransferState::Waiting
+        {
+            transfer.state = TransferState::Waiting;
+            transfer.moved_at = self.now;
+            transfer.paused_there = false;
+            self.out.changed();
+        }
+    }
+
+    /// Finds sessions for those of the transfers that wait and have none.
+    fn find_sessions(&mut self, meant: impl Fn(&Transfer) -> bool) {
+        let waiting: Vec<_> = self
+            .transfers
+            .values()
+            .filter(|it| it.session.is_none() && it.is_waiting() && meant(it))
+            .map(|it| it.id)
+            .collect();
+        for id in waiting {
+            self.find_session(id);
         }
     }
 
@@ -318,6 +348,7 @@ impl Engine {
             transfer.session = Some(key);
             if let Some(device) = &session.device {
                 transfer.device = device.clone();
+                self.out.changed();
             }
         }
         if session.is_open() {
@@ -755,8 +786,24 @@ impl Engine {
         self.trust
             .change(device.id, &mut self.out, |known| known.last_seen = seen);
         self.out.changed();
+        if let Some(session) = self.sessions.get_mut(&key) {
+            session.failures = 0;
+        }
+        self.find_sessions(|transfer| transfer.device.id == device.id);
+        self.ask_for_awaited(key, device.id);
         self.propose_waiting(key);
         self.ask_to_pair(key);
+    }
+
+    /// Asks a peer for what we have not received in full: it may be over at its end, without our having heard.
+    fn ask_for_awaited(&mut self, key: SessionKey, device: DeviceId) {
+        let of_session = |it: &&Transfer| it.session == Some(key) && it.device.id == device;
+        let awaited = self.transfers.values().filter(of_session);
+        let awaited = awaited.filter(|it| it.is_interrupted());
+        let resume: Vec<_> = awaited.map(|it| it.resume).collect();
+        if !resume.is_empty() {
+            self.send_frame(key, &ControlFrame::Awaiting(Awaiting { resume }));
+        }
     }
 
     pub(crate) fn handle_connection_ended(&mut self, connection: ConnectionKey) {
@@ -778,7 +825,8 @@ impl Engine {
         }
     }
 
-    /// A connection is gone. What the other end has not answered is proposed again; what was under way ends with `code`.
+    /// A connection is gone. What the other end has not answered is proposed again; what was under way waits for another
+    /// connection. What can do neither ends with `code`.
     fn lose_connection(&mut self, key: SessionKey, code: Code) {
         let online = self.signaling.is_online();
         let Some(session) = self.sessions.get_mut(&key) else {
@@ -804,36 +852,80 @@ impl Engine {
                 continue;
             };
             transfer.wire = None;
-            let again = transfer.sending().is_some_and(|sending| {
-                !sending.is_running() && sending.proposals < PROPOSAL_RETRIES
-            });
-            if again && transfer.state != TransferState::Connecting {
+            self.interrupt(id, code);
+        }
+        self.retry_if_wanted(key);
+    }
+
+    /// What becomes of a transfer whose connection is gone.
+    fn interrupt(&mut self, id: TransferId, code: Code) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let waiting = transfer.is_waiting();
+        match &mut transfer.body {
+            Some(Body::Send(_)) if waiting => {}
+            Some(Body::Send(sending)) if sending.is_accepted() => match sending.interrupt() {
+                Ok(()) => self.wait(id),
+                Err(code) => self.end(id, TransferState::Failed { code }),
+            },
+            Some(Body::Send(sending)) if sending.proposals < PROPOSAL_RETRIES => {
                 transfer.state = TransferState::Connecting;
                 transfer.moved_at = self.now;
                 self.out.changed();
-            } else if transfer.is_pending() {
-                self.end(id, TransferState::Cancelled { here: false });
-            } else if !again {
-                self.end(id, TransferState::Failed { code });
             }
-        }
-        let now = self.now;
-        let wanted = self.wanting_ends(key).is_some();
-        match self.sessions.get_mut(&key) {
-            Some(session) if wanted => {
-                session.probe_until = None;
-                session.retry_at = Some(now + CONNECT_RETRY_MS);
+            Some(Body::Send(_)) => self.end(id, TransferState::Failed { code }),
+            Some(Body::Receive(receiving)) if receiving.accepted => {
+                receiving.interrupt();
+                self.wait(id);
             }
-            _ => self.remove_session(key),
+            // The person can still answer: the peer proposes it again.
+            Some(Body::Receive(_)) | None => {}
         }
     }
 
-    /// The transfers of ours that wait for a session, each with when it has waited for too long.
+    /// Lets go of a session that has no connection, unless something wants one.
+    fn retry_if_wanted(&mut self, key: SessionKey) {
+        let now = self.now;
+        let wanted = self.wanting_ends(key).is_some();
+        let hurry = self.is_awaited(key);
+        let used = self.is_used(key);
+        let Some(session) = self.sessions.get_mut(&key).filter(|_| used) else {
+            self.remove_session(key);
+            return;
+        };
+        session.probe_until = None;
+        let wait = if hurry {
+            CONNECT_RETRY_MS
+        } else {
+            let doubled = CONNECT_RETRY_MS << session.failures.min(10);
+            session.failures += 1;
+            doubled.min(WAITING_RETRY_MS)
+        };
+        session.retry_at = wanted.then_some(now + wait);
+    }
+
+    /// Whether somebody looks on, until something comes of a connection.
+    fn is_awaited(&self, key: SessionKey) -> bool {
+        let connecting = |it: &Transfer| it.state == TransferState::Connecting;
+        let mut transfers = self.transfers.values();
+        transfers.any(|it| it.session == Some(key) && connecting(it))
+            || self.pairings.wanting_ends(key).is_some()
+            || self.codes.wanting_ends(key).is_some()
+    }
+
+    /// The transfers that wait for a session, each with when it has waited for too long.
     fn waiting(&self, key: SessionKey) -> impl Iterator<Item = (Time, TransferId)> {
         self.transfers
             .values()
-            .filter(move |transfer| transfer.session == Some(key) && transfer.is_waiting())
-            .map(|transfer| (transfer.moved_at + CONNECT_TIMEOUT_MS, transfer.id))
+            .filter(move |it| it.session == Some(key) && (it.is_waiting() || it.is_interrupted()))
+            .map(|transfer| {
+                let patience = match transfer.state {
+                    TransferState::Waiting => WAITING_TIMEOUT_MS,
+                    _ => CONNECT_TIMEOUT_MS,
+                };
+                (transfer.moved_at + patience, transfer.id)
+            })
     }
 
     /// When a transfer that waits for a connection has waited for too long; `None` if none waits or the connection is open.
@@ -855,7 +947,7 @@ impl Engine {
             .map(|(_, id)| id)
             .collect();
         for id in due {
-            self.fail(id, Code::Unreachable);
+            self.give_up(id, Code::Unreachable);
         }
         if self
             .pairings
@@ -867,6 +959,44 @@ impl Engine {
         if !self.is_used(key) {
             self.signal(key, SignalBody::Bye { code: None });
             self.remove_session(key);
+        }
+    }
+
+    /// A transfer could not even be proposed. What is for a paired device goes when that is there again.
+    fn give_up(&mut self, id: TransferId, code: Code) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        let queued = transfer.state == TransferState::Connecting;
+        if queued && self.trust.is_paired(transfer.device.id) {
+            self.wait(id);
+        } else {
+            self.fail(id, code);
+        }
+    }
+
+    /// A peer that we were about to connect with has left, and shows no sign of life.
+    fn give_up_connecting(&mut self, key: SessionKey) {
+        self.drop_connection(key);
+        self.lose_pairing(key, Code::PeerGone);
+        self.lose_code(key, Code::PeerGone);
+        for id in self.transfers_of(key) {
+            let transfer = self.transfers.get(&id);
+            if transfer.is_some_and(|it| it.state == TransferState::Connecting) {
+                self.give_up(id, Code::PeerGone);
+            }
+        }
+        self.retry_if_wanted(key);
+    }
+
+    /// A transfer has waited for too long.
+    pub(crate) fn expire(&mut self, id: TransferId, code: Code) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        match transfer.session {
+            Some(session) if code == Code::Stalled => self.lose_connection(session, code),
+            _ => self.fail(id, code),
         }
     }
 
@@ -954,7 +1084,7 @@ impl Engine {
             return if open {
                 self.lose_connection(key, Code::PeerGone)
             } else {
-                self.end_session(key, Code::PeerGone)
+                self.give_up_connecting(key)
             };
         }
         // What ends now does not put off what others wait for.

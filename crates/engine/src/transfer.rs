@@ -5,8 +5,8 @@ use tabferry_protocol::host::{
     DeviceView, Direction, PlainItem, ProposalView, StoredFile, Subject, TransferState,
     TransferView,
 };
-use tabferry_protocol::id::{SourceId, TransferId, WireTransferId};
-use tabferry_protocol::limits::{PROPOSAL_TIMEOUT_MS, STALL_TIMEOUT_MS};
+use tabferry_protocol::id::{ResumeId, SourceId, TransferId, WireTransferId};
+use tabferry_protocol::limits::{PROPOSAL_TIMEOUT_MS, STALL_TIMEOUT_MS, WAITING_TIMEOUT_MS};
 use tabferry_protocol::manifest::{FileEntry, Item, Manifest};
 use tabferry_protocol::name::{ReceivedName, cut_to_bytes};
 
@@ -22,6 +22,8 @@ const EXCERPT_BYTES: usize = 120;
 #[derive(Debug)]
 pub(crate) struct Transfer {
     pub(crate) id: TransferId,
+    /// The same at both ends.
+    pub(crate) resume: ResumeId,
     pub(crate) device: DeviceView,
     /// The session that carries it, until it has ended.
     pub(crate) session: Option<SessionKey>,
@@ -36,6 +38,9 @@ pub(crate) struct Transfer {
     pub(crate) bytes_done: u64,
     pub(crate) files_done: u32,
     pub(crate) stored: Option<StoredFile>,
+    /// Whether a person here holds it, and whether one at the other end does.
+    pub(crate) paused_here: bool,
+    pub(crate) paused_there: bool,
     pub(crate) speed: Speed,
     /// When it last moved, or entered its state.
     pub(crate) moved_at: Time,
@@ -50,6 +55,7 @@ pub(crate) enum Body {
 impl Transfer {
     pub(crate) fn new(
         id: TransferId,
+        resume: ResumeId,
         device: DeviceView,
         subject: Subject,
         state: TransferState,
@@ -62,6 +68,7 @@ impl Transfer {
         };
         Self {
             id,
+            resume,
             device,
             session: None,
             wire: None,
@@ -73,6 +80,8 @@ impl Transfer {
             bytes_done: 0,
             files_done: 0,
             stored: None,
+            paused_here: false,
+            paused_there: false,
             speed: Speed::default(),
             moved_at: now,
         }
@@ -106,9 +115,40 @@ impl Transfer {
         matches!(&self.body, Some(Body::Receive(receiving)) if receiving.accepted && !receiving.is_running())
     }
 
-    /// Whether it waits to be proposed.
+    /// Whether it waits to be proposed, for the first time or again.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.state == TransferState::Connecting
+        let away = self.state == TransferState::Waiting && self.direction == Direction::Send;
+        away || self.state == TransferState::Connecting
+    }
+
+    /// Whether the receiver has said yes, on this connection or an earlier one.
+    pub(crate) fn is_accepted(&self) -> bool {
+        match &self.body {
+            Some(Body::Send(sending)) => sending.is_accepted(),
+            Some(Body::Receive(receiving)) => receiving.accepted,
+            None => false,
+        }
+    }
+
+    /// Whether its bytes came here, and its connection is lost.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.state == TransferState::Waiting && self.direction == Direction::Receive
+    }
+
+    /// Whether a person at either end holds it.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused_here || self.paused_there
+    }
+
+    /// The state that a person is shown.
+    fn shown_state(&self) -> TransferState {
+        match self.state {
+            TransferState::Running | TransferState::Waiting if self.paused_here => {
+                TransferState::Paused { here: true }
+            }
+            TransferState::Running if self.paused_there => TransferState::Paused { here: false },
+            state => state,
+        }
     }
 
     /// Whether it carries files to the peer that has not answered yet.
@@ -143,15 +183,21 @@ impl Transfer {
     pub(crate) fn expiry(&self, session_moved_at: Time) -> Option<(Time, Code)> {
         let inline = matches!(&self.body, Some(Body::Send(sending)) if sending.is_inline());
         match self.state {
-            TransferState::Running => Some((
-                self.moved_at.max(session_moved_at) + STALL_TIMEOUT_MS,
-                Code::Stalled,
-            )),
+            TransferState::Running if self.is_paused() => None,
+            TransferState::Waiting => {
+                Some((self.moved_at + WAITING_TIMEOUT_MS, Code::ConnectionLost))
+            }
             TransferState::Proposed if self.is_queued() => None,
             TransferState::Proposed if inline => {
                 Some((self.moved_at + STALL_TIMEOUT_MS, Code::NoAnswer))
             }
-            TransferState::Proposed => Some((self.moved_at + PROPOSAL_TIMEOUT_MS, Code::NoAnswer)),
+            TransferState::Proposed if !self.is_accepted() => {
+                Some((self.moved_at + PROPOSAL_TIMEOUT_MS, Code::NoAnswer))
+            }
+            TransferState::Running | TransferState::Proposed => Some((
+                self.moved_at.max(session_moved_at) + STALL_TIMEOUT_MS,
+                Code::Stalled,
+            )),
             _ => None,
         }
     }
@@ -174,7 +220,7 @@ impl Transfer {
             files_done: self.files_done,
             bytes_per_second,
             seconds_left: (bytes_per_second > 0).then(|| left.div_ceil(bytes_per_second)),
-            state: self.state,
+            state: self.shown_state(),
             stored: self.stored.clone(),
         }
     }

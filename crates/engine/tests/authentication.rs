@@ -16,7 +16,9 @@ use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
 use tabferry_protocol::host::{
     CodeStep, Command, Event, PlainItem, Settings, TransferState, TrustCommand, Visibility,
 };
-use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
+use tabferry_protocol::id::{
+    AnswerNonce, ConnectionId, DeviceId, PeerId, ResumeId, WireTransferId,
+};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::pair::{PairHalf, PairSecret};
@@ -423,6 +425,7 @@ fn other_frames() -> Vec<(&'static str, Vec<u8>)> {
             "propose",
             ControlFrame::Propose(Propose {
                 transfer,
+                resume: ResumeId::from_bytes([7; 16]),
                 count: 1,
                 entries: vec![text()],
             }),
@@ -441,6 +444,8 @@ fn other_frames() -> Vec<(&'static str, Vec<u8>)> {
                 epoch: 1,
                 entry: 0,
                 offset: 0,
+                prefix: None,
+                stored: Vec::new(),
                 credit: 1,
             }),
         ),
@@ -978,6 +983,7 @@ fn another_key_under_a_paired_devices_name_is_trusted_with_nothing() {
         let propose = |transfer, entry| {
             ControlFrame::Propose(Propose {
                 transfer: WireTransferId(transfer),
+                resume: ResumeId::from_bytes([u8::try_from(transfer).unwrap(); 16]),
                 count: 1,
                 entries: vec![entry],
             })

@@ -138,6 +138,7 @@ fn ten_thousand_random_schedules() {
         files_stored,
         undisturbed,
         most_unwritten,
+        bytes_received: _,
     } = total.into_inner().unwrap();
     println!(
         "{schedules} schedules, {transfers} transfers ({done} ends done, {declined} declined, {cancelled} cancelled, \

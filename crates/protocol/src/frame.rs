@@ -8,10 +8,10 @@ use crate::InvalidFrame;
 use crate::code::Code;
 use crate::digest::Digest;
 use crate::hex;
-use crate::id::WireTransferId;
+use crate::id::{ResumeId, WireTransferId};
 use crate::limits::{
     CHUNK_BYTES, CODE_PROOF_MESSAGE_BYTES, CONTROL_FRAME_BYTES, HANDSHAKE_MESSAGE_BYTES,
-    MANIFEST_ENTRIES,
+    MANIFEST_ENTRIES, OPEN_TRANSFERS, UNCOMMITTED_FILES,
 };
 use crate::manifest::{Entry, Manifest};
 use crate::pair::PairHalf;
@@ -39,6 +39,9 @@ enum FrameKind {
     PairPicked = 16,
     PairStop = 17,
     CodeProof = 18,
+    Awaiting = 19,
+    Withdraw = 20,
+    Pause = 21,
 }
 
 /// A control frame.
@@ -81,6 +84,12 @@ pub enum ControlFrame {
     PairStop(PairStop),
     /// Either end: the next message of the proof of a typed code.
     CodeProof(CodeProof),
+    /// Receiver: these transfers are not over for me.
+    Awaiting(Awaiting),
+    /// Sender: an awaited transfer is over.
+    Withdraw(Withdraw),
+    /// Either end: no bytes for now, or again.
+    Pause(Pause),
     /// A kind of a newer version, to be ignored.
     Unknown(u8),
 }
@@ -97,6 +106,8 @@ pub struct Close {
 pub struct Propose {
     /// Drawn by the sender.
     pub transfer: WireTransferId,
+    /// The same whenever this transfer is proposed again.
+    pub resume: ResumeId,
     /// Entries of the whole manifest, 1 to [`MANIFEST_ENTRIES`].
     pub count: u32,
     /// The first entries, at least one; the rest follows in [`Entries`], in order.
@@ -112,18 +123,25 @@ pub struct Entries {
     pub entries: Vec<Entry>,
 }
 
-/// Starts the bytes, or starts them again from an earlier position: each accept of one transfer has a higher epoch, and
-/// frames of older epochs are dropped unread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Starts the bytes, or starts them again from another position: each accept of one transfer has a higher epoch, and
+/// frames of older epochs are dropped unread. Says which entries are stored: all before `entry`, and those of `stored`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accept {
     /// Which transfer.
     pub transfer: WireTransferId,
     /// Stands in every bulk frame from here on; the first is 1.
     pub epoch: u32,
-    /// Index of the entry to begin with.
+    /// Index of the entry to begin with; how many there are, if all are stored.
     pub entry: u32,
     /// Offset in that entry, in bytes.
     pub offset: u64,
+    /// Digest of the bytes before `offset`, if there are any: the sender goes on only if it has the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Digest>,
+    /// Entries behind `entry` that are stored, as half-open ranges in rising order with gaps between them, at most
+    /// [`UNCOMMITTED_FILES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stored: Vec<(u32, u32)>,
     /// Bytes that may be on the way.
     pub credit: u64,
 }
@@ -231,6 +249,33 @@ pub struct CodeProof {
     pub message: Vec<u8>,
 }
 
+/// Asks which of the sender's transfers are not over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaiting {
+    /// Those that the receiver has accepted and not received in full, at most [`OPEN_TRANSFERS`].
+    pub resume: Vec<ResumeId>,
+}
+
+/// Ends a transfer that has no number in this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdraw {
+    /// Which.
+    pub resume: ResumeId,
+    /// Why.
+    pub code: Code,
+}
+
+/// Holds a transfer's bytes, or lets them go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Which transfer.
+    pub transfer: WireTransferId,
+    /// The role of the end whose person wants it.
+    pub role: Role,
+    /// Whether it is to wait.
+    pub paused: bool,
+}
+
 impl ControlFrame {
     /// The frame as bytes, at most [`CONTROL_FRAME_BYTES`] if its parts keep their limits.
     pub fn encode(&self) -> Vec<u8> {
@@ -253,6 +298,9 @@ impl ControlFrame {
             Self::PairPicked(body) => encode(FrameKind::PairPicked, body),
             Self::PairStop(body) => encode(FrameKind::PairStop, body),
             Self::CodeProof(body) => encode(FrameKind::CodeProof, body),
+            Self::Awaiting(body) => encode(FrameKind::Awaiting, body),
+            Self::Withdraw(body) => encode(FrameKind::Withdraw, body),
+            Self::Pause(body) => encode(FrameKind::Pause, body),
             Self::Unknown(kind) => vec![*kind],
         }
     }
@@ -272,7 +320,7 @@ impl ControlFrame {
             FrameKind::Close => Self::Close(decode(body)?),
             FrameKind::Propose => Self::Propose(decode::<Propose>(body)?.checked()?),
             FrameKind::Entries => Self::Entries(decode::<Entries>(body)?.checked()?),
-            FrameKind::Accept => Self::Accept(decode(body)?),
+            FrameKind::Accept => Self::Accept(decode::<Accept>(body)?.checked()?),
             FrameKind::Decline => Self::Decline(decode(body)?),
             FrameKind::Credit => Self::Credit(decode(body)?),
             FrameKind::EntryDone => Self::EntryDone(decode(body)?),
@@ -286,12 +334,15 @@ impl ControlFrame {
             FrameKind::PairPicked => Self::PairPicked(decode(body)?),
             FrameKind::PairStop => Self::PairStop(decode(body)?),
             FrameKind::CodeProof => Self::CodeProof(decode::<CodeProof>(body)?.checked()?),
+            FrameKind::Awaiting => Self::Awaiting(decode::<Awaiting>(body)?.checked()?),
+            FrameKind::Withdraw => Self::Withdraw(decode(body)?),
+            FrameKind::Pause => Self::Pause(decode(body)?),
         })
     }
 }
 
 impl FrameKind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 21] = [
         Self::Handshake,
         Self::Close,
         Self::Propose,
@@ -310,6 +361,9 @@ impl FrameKind {
         Self::PairPicked,
         Self::PairStop,
         Self::CodeProof,
+        Self::Awaiting,
+        Self::Withdraw,
+        Self::Pause,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
@@ -336,7 +390,11 @@ impl Propose {
 const PAGE_BYTES: usize = 64 * 1024;
 
 /// The frames that propose a manifest: [`Propose`], then as many [`Entries`] as it takes.
-pub fn proposal(transfer: WireTransferId, manifest: Manifest) -> Vec<ControlFrame> {
+pub fn proposal(
+    transfer: WireTransferId,
+    resume: ResumeId,
+    manifest: Manifest,
+) -> Vec<ControlFrame> {
     let mut pages: Vec<Vec<Entry>> = Vec::new();
     let mut page_bytes = 0;
     let count = u32::try_from(manifest.count()).unwrap_or(u32::MAX);
@@ -354,6 +412,7 @@ pub fn proposal(transfer: WireTransferId, manifest: Manifest) -> Vec<ControlFram
     let mut pages = pages.into_iter();
     let first = Propose {
         transfer,
+        resume,
         count,
         entries: pages.next().unwrap_or_default(),
     };
@@ -367,6 +426,37 @@ impl Entries {
     fn checked(self) -> Result<Self, InvalidFrame> {
         if self.entries.is_empty() {
             return Err(InvalidFrame::Malformed("no further entries".to_owned()));
+        }
+        Ok(self)
+    }
+}
+
+impl Accept {
+    fn checked(self) -> Result<Self, InvalidFrame> {
+        let ends = self.stored.iter().flat_map(|(from, to)| [*from, *to]);
+        // Each range has something in it, and something is between two.
+        let rising = std::iter::once(self.entry)
+            .chain(ends)
+            .is_sorted_by(|a, b| a < b);
+        if self.stored.len() > UNCOMMITTED_FILES
+            || !rising
+            || self.prefix.is_some() != (self.offset > 0)
+        {
+            return Err(InvalidFrame::Malformed(
+                "an accept that contradicts itself".to_owned(),
+            ));
+        }
+        Ok(self)
+    }
+}
+
+impl Awaiting {
+    fn checked(self) -> Result<Self, InvalidFrame> {
+        let count = self.resume.len();
+        if count > OPEN_TRANSFERS {
+            return Err(InvalidFrame::Malformed(format!(
+                "{count} awaited transfers"
+            )));
         }
         Ok(self)
     }

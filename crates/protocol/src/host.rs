@@ -80,6 +80,16 @@ pub enum Command {
         /// Which.
         transfer: TransferId,
     },
+    /// Hold a transfer.
+    Pause {
+        /// Which.
+        transfer: TransferId,
+    },
+    /// Go on with a transfer that a person here has paused.
+    Resume {
+        /// Which.
+        transfer: TransferId,
+    },
     /// Take an ended transfer off the list.
     Dismiss {
         /// Which.
@@ -583,6 +593,13 @@ pub enum TransferState {
     Proposed,
     /// Bytes move.
     Running,
+    /// The device is away, or no connection comes up: the transfer begins or goes on by itself when it is back.
+    Waiting,
+    /// A person holds it.
+    Paused {
+        /// Whether it was a person here.
+        here: bool,
+    },
     /// Everything is stored at the receiver.
     Done,
     /// The receiver said no.

@@ -94,6 +94,12 @@ text_id! {
     AnswerNonce
 }
 
+text_id! {
+    /// A transfer for as long as it isn't over, on whatever connection: the sender draws it at random, and proposes the
+    /// transfer under it again when a connection was lost.
+    ResumeId
+}
+
 /// A transfer on the wire: drawn by its sender, unique among the sender's transfers of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

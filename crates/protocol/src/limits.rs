@@ -118,6 +118,13 @@ pub const PENDING_PROPOSALS: usize = 8;
 /// Files of one transfer whose commit the sink has not confirmed: small files are pipelined up to this many.
 pub const UNCOMMITTED_FILES: usize = 16;
 
+/// While it sends, an end keeps the state of its digest at every multiple of this: a transfer that goes on after a loss need
+/// not read again what both have. Bytes.
+pub const CHECKPOINT_BYTES: u64 = 1024 * 1024;
+
+/// How many of them: a receiver is behind by no more than what it granted, what waits in the channel and what was read.
+pub const CHECKPOINTS: usize = 24;
+
 /// How often a receiver starts a file again after its storage was interrupted (not: is full).
 pub const STORAGE_RESTARTS: u32 = 3;
 
@@ -192,7 +199,23 @@ pub const ICE_RESTART_RETRY_MS: u64 = 5_000;
 /// How often a proposal is made again when its connection breaks before an answer.
 pub const PROPOSAL_RETRIES: u32 = 3;
 
-/// A running transfer that moves nothing for this long has failed. Milliseconds.
+/// Longest wait before a device that is there, and with which no connection comes up, is tried again for what waits for it.
+/// Milliseconds.
+pub const WAITING_RETRY_MS: u64 = 60_000;
+
+/// A sender that reads what its receiver has, to compare it, shows life this often. Milliseconds.
+pub const COMPARING_PING_MS: u64 = 5_000;
+
+/// How often a transfer is resumed without having moved a byte in between.
+pub const FRUITLESS_RESUMPTIONS: u32 = 10;
+
+/// A transfer waits this long for its device. Milliseconds.
+pub const WAITING_TIMEOUT_MS: u64 = 7 * 24 * 60 * 60_000;
+
+/// Ended transfers of which a receiver remembers how they ended, for senders that have not heard it.
+pub const REMEMBERED_OUTCOMES: usize = 256;
+
+/// A running transfer that moves nothing for this long has lost its connection, whatever that says. Milliseconds.
 pub const STALL_TIMEOUT_MS: u64 = 60_000;
 
 /// A proposal that nobody answers ends after this. Milliseconds.

@@ -132,6 +132,8 @@ impl ToDaemon {
                     | Command::Accept { .. }
                     | Command::Decline { .. }
                     | Command::Cancel { .. }
+                    | Command::Pause { .. }
+                    | Command::Resume { .. }
                     | Command::Dismiss { .. }
                     | Command::ShowInCrowd
             ),

@@ -231,6 +231,21 @@ impl World {
 
     /// Waits for the ends of the transfers since `before` and holds them against what has to come of the attack.
     fn account(&mut self, variant: Variant, before: usize, path_lost: bool) -> Account {
+        // Whether the end that does not notice by itself may never hear of it.
+        let silent = self.evil.as_ref().expect("set").is_silent();
+        let untold = silent && path_lost;
+        if untold {
+            // It waits for the other one, until its person has had enough.
+            self.run_for(MOST_MS);
+            for index in before..self.ledger.sendings.len() {
+                let sending = &mut self.ledger.sendings[index];
+                if sending.sent_end.is_none() {
+                    sending.cancelled_by_sender = true;
+                    let (node, sent) = (sending.from.node, sending.sent.expect("it is shown"));
+                    self.cancel(node, sent);
+                }
+            }
+        }
         self.run_while("a transfer has no end", MOST_MS, |world| {
             world.ledger.sendings[before..]
                 .iter()
@@ -239,9 +254,6 @@ impl World {
         // Whatever is on its way to the other end.
         self.run_for(60_000);
         let outcome = variant.outcome();
-        // Whether the end that does not notice by itself may never hear of it.
-        let silent = self.evil.as_ref().expect("set").is_silent();
-        let untold = silent && path_lost;
         let sendings = &self.ledger.sendings[before..];
         let mut account = Account {
             runs: 1,
@@ -267,7 +279,8 @@ impl World {
             };
             let fits = match outcome {
                 Outcome::Unverified if untold => {
-                    !got && failed(&[Code::Unverified, Code::ConnectionLost])
+                    let given_up = end == TransferState::Cancelled { here: true };
+                    !got && (failed(&[Code::Unverified]) || given_up)
                 }
                 Outcome::Unverified | Outcome::Mirrored => !got && failed(&[Code::Unverified]),
                 Outcome::Refused if silent => {

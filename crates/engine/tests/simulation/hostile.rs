@@ -7,10 +7,12 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
-    EntryStored, Propose, Role,
+    Accept, Awaiting, BulkHeader, Cancel, Close, ControlFrame, Credit, Decline, Entries, EntryDone,
+    EntryStored, Pause, Propose, Role, Withdraw,
 };
-use tabferry_protocol::id::{AnswerNonce, ConnectionId, DeviceId, PeerId, WireTransferId};
+use tabferry_protocol::id::{
+    AnswerNonce, ConnectionId, DeviceId, PeerId, ResumeId, WireTransferId,
+};
 use tabferry_protocol::limits::{CHUNK_BYTES, CONTROL_FRAME_BYTES, TRANSFER_BYTES};
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::name::ReceivedName;
@@ -29,6 +31,11 @@ impl World {
 
     /// What becomes of a frame: itself, unless it comes from the hostile device.
     pub(crate) fn mangle(&mut self, node: usize, channel: Channel, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        if let (Channel::Control, Ok(ControlFrame::Propose(propose))) =
+            (channel, ControlFrame::decode(&frame))
+        {
+            self.ledger.resumes.push(propose.resume);
+        }
         if self.plan.hostile != Some(node) || self.quiet || !self.random.one_in(15) {
             return vec![frame];
         }
@@ -114,6 +121,25 @@ impl World {
         }
     }
 
+    /// A transfer's id: one that others may know, or a new one.
+    fn some_resume(&mut self) -> ResumeId {
+        let known: Vec<_> = self.ledger.resumes.clone();
+        if known.is_empty() || self.random.one_in(2) {
+            return ResumeId::from_bytes(self.random.bytes());
+        }
+        self.random.pick(&known)
+    }
+
+    fn invent_ranges(&mut self, entry: u32) -> Vec<(u32, u32)> {
+        let mut at = entry;
+        let count = self.random.below(4) * self.random.below(2);
+        let mut step = || {
+            at = at.saturating_add(self.random.between(0, 3) as u32);
+            at
+        };
+        (0..count).map(|_| (step(), step())).collect()
+    }
+
     fn invent_control(&mut self, transfer: WireTransferId) -> ControlFrame {
         let (epoch, entry, offset, bytes) = (
             self.some_u32(),
@@ -122,7 +148,7 @@ impl World {
             self.some_u64(),
         );
         let code = self.random.pick(&Code::ALL);
-        match self.random.below(14) {
+        match self.random.below(17) {
             0 => ControlFrame::Handshake(self.random.vec(300)),
             1 => ControlFrame::Close(Close { code }),
             2..=3 => {
@@ -135,6 +161,7 @@ impl World {
                 };
                 ControlFrame::Propose(Propose {
                     transfer,
+                    resume: self.some_resume(),
                     count,
                     entries,
                 })
@@ -148,6 +175,8 @@ impl World {
                 epoch,
                 entry,
                 offset,
+                prefix: (offset > 0).then(|| Digest::of(&[1])),
+                stored: self.invent_ranges(entry),
                 credit: bytes,
             }),
             6 => ControlFrame::Decline(Decline { transfer, code }),
@@ -175,7 +204,20 @@ impl World {
                 })
             }
             12 => ControlFrame::Ping,
-            _ => ControlFrame::Unknown(self.random.between(19, 255) as u8),
+            13 => {
+                let resume = vec![self.some_resume(), self.some_resume()];
+                ControlFrame::Awaiting(Awaiting { resume })
+            }
+            14 => ControlFrame::Withdraw(Withdraw {
+                resume: self.some_resume(),
+                code,
+            }),
+            15 => ControlFrame::Pause(Pause {
+                transfer,
+                role: self.random.pick(&[Role::Sender, Role::Receiver]),
+                paused: self.random.one_in(2),
+            }),
+            _ => ControlFrame::Unknown(self.random.between(22, 255) as u8),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tabferry_protocol::host::TransferState;
-use tabferry_protocol::id::{ConnectionId, DeviceId, SourceId, TransferId};
+use tabferry_protocol::id::{ConnectionId, DeviceId, ResumeId, SourceId, TransferId};
 use tabferry_protocol::name::{ReceivedFolder, ReceivedName};
 
 /// Styles of names: one that is as harmless as it looks, and one that looks so and is a program.
@@ -37,6 +37,10 @@ pub(crate) struct Sending {
     pub deliveries: u32,
     /// Something happened to the connection, to the server before there was one, or to one of the engines.
     pub disturbed: bool,
+    /// One of the engines disappeared.
+    pub crashed: bool,
+    /// The receiver's person has said yes.
+    pub accepted: bool,
     pub declined: bool,
     pub cancelled_by_sender: bool,
     pub cancelled_by_receiver: bool,
@@ -89,6 +93,8 @@ pub(crate) struct Ledger {
     pub unverified: Vec<(usize, DeviceId)>,
     /// Attempts to connect that a hostile device has heard of.
     pub connection_ids: Vec<ConnectionId>,
+    /// Transfers by the ids that they are resumed under.
+    pub resumes: Vec<ResumeId>,
 }
 
 impl Ledger {
@@ -104,6 +110,8 @@ impl Ledger {
             received_done: 0,
             deliveries: 0,
             disturbed: false,
+            crashed: false,
+            accepted: false,
             declined: false,
             cancelled_by_sender: false,
             cancelled_by_receiver: false,
@@ -184,6 +192,17 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Marks what a device that disappears has a part in.
+    pub(crate) fn crash(&mut self, node: usize) {
+        for sending in &mut self.sendings {
+            if (sending.from.node == node || sending.to == node) && !sending.is_over() {
+                sending.crashed = true;
+            }
+        }
+    }
+}
+
 impl Sending {
     /// Whether both ends are through with it, so that what happens from now on excuses nothing.
     pub(crate) fn is_over(&self) -> bool {
@@ -191,9 +210,10 @@ impl Sending {
             && (self.item.is_some() || self.sent_end == Some(TransferState::Done))
     }
 
-    /// Whether nothing excuses it from ending well.
+    /// Whether nothing excuses it from ending well. The loss of a connection does not, once the receiver has said yes.
     pub(crate) fn must_arrive(&self) -> bool {
-        !(self.disturbed
+        !(self.crashed
+            || (self.disturbed && !self.accepted)
             || self.declined
             || self.cancelled_by_sender
             || self.cancelled_by_receiver

@@ -9,7 +9,7 @@ use tabferry_protocol::card::DeviceKind;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{ControlFrame, Propose};
 use tabferry_protocol::handshake::{Handshake, Params, Path, Progress, Seed};
-use tabferry_protocol::id::{AnswerNonce, ConnectionId, WireTransferId};
+use tabferry_protocol::id::{AnswerNonce, ConnectionId, ResumeId, WireTransferId};
 use tabferry_protocol::identity::{DeviceKey, SignedCard};
 use tabferry_protocol::manifest::{Entry, Item};
 use tabferry_protocol::signaling::{Signal, SignalBody};
@@ -172,6 +172,7 @@ fn lie() -> ControlFrame {
     let text = "from nobody".to_owned();
     ControlFrame::Propose(Propose {
         transfer: WireTransferId(1),
+        resume: ResumeId::from_bytes([7; 16]),
         count: 1,
         entries: vec![Entry::Item(Item::Text { text })],
     })

@@ -191,7 +191,8 @@ impl World {
                 "a folder that is not safe"
             );
         }
-        if let Some(file) = self.ledger.file_named(name.as_str()) {
+        let file = self.ledger.file_named(name.as_str());
+        if let Some(file) = file.filter(|file| !self.is_hostile(self.ledger.files[*file].sending)) {
             let proposed = &self.ledger.files[file].folder;
             assert_eq!(*folder, ReceivedFolder::from_proposed(proposed));
         }
@@ -278,6 +279,7 @@ impl World {
             .file
             .is_none_or(|file| content::matches(file, sink.written, data));
         sink.written += length;
+        self.tally.bytes_received += length;
         sink.unwritten += length;
         let (file, intact) = (sink.file, sink.intact);
         let trusted = file.is_some_and(|file| !self.is_hostile(self.ledger.files[file].sending));
@@ -378,7 +380,7 @@ impl World {
         if let Some(file) = file {
             self.ledger.files[file].stored += 1;
             let sending = self.ledger.files[file].sending;
-            let excused = self.ledger.sendings[sending].disturbed || self.is_hostile(sending);
+            let excused = self.ledger.sendings[sending].crashed || self.is_hostile(sending);
             assert!(
                 excused || self.ledger.files[file].stored == 1,
                 "a file stored twice"

@@ -245,6 +245,8 @@ pub(crate) struct Tally {
     pub undisturbed: u64,
     /// Most bytes of one transfer that a receiver held in memory.
     pub most_unwritten: u64,
+    /// Bytes of files that receivers were handed.
+    pub bytes_received: u64,
 }
 
 /// What becomes of a frame on its way out.
@@ -546,6 +548,7 @@ impl World {
         trace::line(self.now, || format!("n{node} disappears"));
         let owner = self.life(node);
         (0..self.nodes.len()).for_each(|other| self.ledger.disturb(node, other));
+        self.ledger.crash(node);
         if let Some(socket) = self.nodes[node].socket {
             self.schedule(self.now + noticed, Happening::ServerLoses { socket });
         }
@@ -754,6 +757,7 @@ impl Tally {
         self.failed += other.failed;
         self.files_stored += other.files_stored;
         self.undisturbed += other.undisturbed;
+        self.bytes_received += other.bytes_received;
         self.most_unwritten = self.most_unwritten.max(other.most_unwritten);
     }
 }
