@@ -294,7 +294,10 @@ impl Engine {
         }
         match session {
             Some(session) if wire.is_some() => self.start_queued(session),
-            Some(session) => self.connect_if_needed(session),
+            Some(session) => {
+                self.connect_if_needed(session);
+                self.ask_for_awaited(session);
+            }
             None => {}
         }
     }

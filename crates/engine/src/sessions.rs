@@ -5,7 +5,7 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::{Awaiting, Close, ControlFrame};
 use tabferry_protocol::handshake::{Progress, Verified};
-use tabferry_protocol::host::{DeviceView, Event, TransferState};
+use tabferry_protocol::host::{DeviceView, Direction, Event, TransferState};
 use tabferry_protocol::id::{ConnectionId, DeviceId, PeerId, TransferId};
 use tabferry_protocol::limits::{
     CONNECT_RETRY_MS, CONNECT_TIMEOUT_MS, INCOMING_CONNECTIONS, LEFT_PEER_TIMEOUT_MS,
@@ -353,6 +353,7 @@ impl Engine {
         }
         if session.is_open() {
             self.propose_waiting(key);
+            self.ask_for_awaited(key);
         } else {
             self.connect_if_needed(key);
         }
@@ -790,16 +791,16 @@ impl Engine {
             session.failures = 0;
         }
         self.find_sessions(|transfer| transfer.device.id == device.id);
-        self.ask_for_awaited(key, device.id);
+        self.ask_for_awaited(key);
         self.propose_waiting(key);
         self.ask_to_pair(key);
     }
 
     /// Asks a peer for what we have not received in full: it may be over at its end, without our having heard.
-    fn ask_for_awaited(&mut self, key: SessionKey, device: DeviceId) {
-        let of_session = |it: &&Transfer| it.session == Some(key) && it.device.id == device;
+    pub(crate) fn ask_for_awaited(&mut self, key: SessionKey) {
+        let of_session = |it: &&Transfer| it.session == Some(key) && it.is_live();
         let awaited = self.transfers.values().filter(of_session);
-        let awaited = awaited.filter(|it| it.is_interrupted());
+        let awaited = awaited.filter(|it| it.direction == Direction::Receive && it.wire.is_none());
         let resume: Vec<_> = awaited.map(|it| it.resume).collect();
         if !resume.is_empty() {
             self.send_frame(key, &ControlFrame::Awaiting(Awaiting { resume }));
