@@ -19,8 +19,9 @@ use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
-    EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
+    Accept, Awaiting, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
+    EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Pause, Propose,
+    Role, Withdraw,
 };
 use tabferry_protocol::host::{
     CodeEnd, CodeStep, Command, ConnectionView, DeviceView, Direction, Event, GroupState,
@@ -29,7 +30,7 @@ use tabferry_protocol::host::{
     Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, ResumeId, SourceId, TransferId,
     WireTransferId,
 };
 use tabferry_protocol::identity::DeviceKey;
@@ -97,6 +98,9 @@ variants!(ControlFrame:
     Self::PairPicked(_) => "pair-picked",
     Self::PairStop(_) => "pair-stop",
     Self::CodeProof(_) => "code-proof",
+    Self::Awaiting(_) => "awaiting",
+    Self::Withdraw(_) => "withdraw",
+    Self::Pause(_) => "pause",
     Self::Unknown(_) => "unknown",
 );
 variants!(Entry:
@@ -146,6 +150,8 @@ variants!(Command:
     Self::Accept { .. } => "accept",
     Self::Decline { .. } => "decline",
     Self::Cancel { .. } => "cancel",
+    Self::Pause { .. } => "pause",
+    Self::Resume { .. } => "resume",
     Self::Dismiss { .. } => "dismiss",
     Self::DismissItem { .. } => "dismiss-item",
     Self::ShowInCrowd => "show-in-crowd",
@@ -263,6 +269,8 @@ variants!(TransferState:
     Self::Connecting => "connecting",
     Self::Proposed => "proposed",
     Self::Running => "running",
+    Self::Waiting => "waiting",
+    Self::Paused { .. } => "paused",
     Self::Done => "done",
     Self::Declined { .. } => "declined",
     Self::Cancelled { .. } => "cancelled",
@@ -501,11 +509,16 @@ fn files() -> Vec<FileEntry> {
 
 const TRANSFER: WireTransferId = WireTransferId(7);
 
+fn resume_id() -> ResumeId {
+    ResumeId::from_bytes(*b"the same later on"[..16].first_chunk().expect("16 bytes"))
+}
+
 #[test]
 fn control_frames() {
     let propose = |entries: Vec<Entry>| {
         ControlFrame::Propose(Propose {
             transfer: TRANSFER,
+            resume: resume_id(),
             count: u32::try_from(entries.len()).expect("few entries"),
             entries,
         })
@@ -533,6 +546,7 @@ fn control_frames() {
             "propose-first-of-many",
             ControlFrame::Propose(Propose {
                 transfer: TRANSFER,
+                resume: resume_id(),
                 count: 10_000,
                 entries: files().into_iter().take(1).map(Entry::File).collect(),
             }),
@@ -550,8 +564,43 @@ fn control_frames() {
                 transfer: TRANSFER,
                 epoch: 1,
                 entry: 0,
-                offset: (1 << 53) - 1,
+                offset: 0,
+                prefix: None,
+                stored: Vec::new(),
                 credit: 8 * 1024 * 1024,
+            }),
+        ),
+        (
+            "accept-from-a-prefix",
+            ControlFrame::Accept(Accept {
+                transfer: TRANSFER,
+                epoch: 2,
+                entry: 3,
+                offset: (1 << 53) - 1,
+                prefix: Some(Digest::of(b"the beginning")),
+                stored: vec![(5, 6), (8, 100_000)],
+                credit: 8 * 1024 * 1024,
+            }),
+        ),
+        (
+            "awaiting",
+            ControlFrame::Awaiting(Awaiting {
+                resume: vec![resume_id()],
+            }),
+        ),
+        (
+            "withdraw",
+            ControlFrame::Withdraw(Withdraw {
+                resume: resume_id(),
+                code: Code::Cancelled,
+            }),
+        ),
+        (
+            "pause",
+            ControlFrame::Pause(Pause {
+                transfer: TRANSFER,
+                role: Role::Receiver,
+                paused: true,
             }),
         ),
         (
@@ -1047,6 +1096,8 @@ fn commands() {
             ("accept", Command::Accept { transfer }),
             ("decline", Command::Decline { transfer }),
             ("cancel", Command::Cancel { transfer }),
+            ("pause", Command::Pause { transfer }),
+            ("resume", Command::Resume { transfer }),
             ("dismiss", Command::Dismiss { transfer }),
             ("dismiss-item", Command::DismissItem { item: ItemId(2) }),
             ("show-in-crowd", Command::ShowInCrowd),
@@ -1168,12 +1219,15 @@ fn subjects() -> [(&'static str, Subject); 4] {
     ]
 }
 
-fn states() -> [(&'static str, TransferState); 9] {
+fn states() -> [(&'static str, TransferState); 12] {
     [
         ("preparing", TransferState::Preparing),
         ("connecting", TransferState::Connecting),
         ("proposed", TransferState::Proposed),
         ("running", TransferState::Running),
+        ("waiting", TransferState::Waiting),
+        ("paused-here", TransferState::Paused { here: true }),
+        ("paused-there", TransferState::Paused { here: false }),
         ("done", TransferState::Done),
         (
             "declined",

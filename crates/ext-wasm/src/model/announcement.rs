@@ -54,6 +54,12 @@ pub fn announcements(before: &Snapshot, after: &Snapshot, words: Words<'_>) -> V
         let old = before.transfers.iter().find(|old| old.id == transfer.id);
         let ended = transfer.state.is_final() && old.is_none_or(|old| !old.state.is_final());
         let files = matches!(transfer.subject, Subject::Files { .. });
+        let waits = transfer.state == TransferState::Waiting;
+        if waits && old.is_none_or(|old| old.state != TransferState::Waiting) {
+            let title = TransferModel::new(transfer, words).title.full();
+            let device = transfer.device.name.as_str();
+            said.push(words("announce_waiting", &[&title, device]));
+        }
         // A received page, link or text is announced as such below.
         if !ended || (!files && transfer.direction == Direction::Receive) {
             continue;
@@ -205,6 +211,9 @@ mod tests {
         );
         let reason = english("code_peer_gone", &[]);
         assert_eq!(said(&running, &failed), [format!("a.txt: {reason}")]);
+        let waiting = transfer(TransferState::Waiting, 1);
+        assert_eq!(said(&running, &waiting), ["a.txt: waiting for Ada."]);
+        assert!(said(&waiting, &waiting).is_empty());
         let cancelled = transfer(TransferState::Cancelled { here: false }, 1);
         assert_eq!(said(&running, &cancelled), ["a.txt: Ada cancelled"]);
     }

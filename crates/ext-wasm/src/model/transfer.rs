@@ -28,12 +28,23 @@ pub struct TransferModel {
     pub detail: String,
     /// Why it ended and what to do, if it went wrong.
     pub advice: Option<String>,
+    /// The button that holds it or lets it go on, while that means anything.
+    pub hold: Option<Hold>,
     /// Accessible name of the button that cancels, as long as that is possible.
     pub cancel: Option<String>,
     /// Accessible name of the button that takes it off the list, once it has ended.
     pub dismiss: Option<String>,
     /// The stored file to show in its folder.
     pub show: Option<ShowFile>,
+}
+
+/// The button that holds a transfer or lets it go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// What a click on it means, and the name of its icon.
+    pub click: &'static str,
+    /// Accessible name.
+    pub name: String,
 }
 
 /// A bar.
@@ -69,6 +80,21 @@ impl TransferModel {
             TransferState::Connecting => ("connecting", words("transfer_connecting", &[]), None),
             TransferState::Proposed => ("proposed", words("transfer_proposed", &[]), None),
             TransferState::Running => ("running", running(transfer, words), None),
+            TransferState::Waiting => (
+                "waiting",
+                held(transfer, words, words("transfer_away", &[device])),
+                Some(words("transfer_away_advice", &[])),
+            ),
+            TransferState::Paused { here: true } => (
+                "paused",
+                held(transfer, words, words("transfer_paused_here", &[])),
+                None,
+            ),
+            TransferState::Paused { here: false } => (
+                "paused",
+                held(transfer, words, words("transfer_paused_there", &[device])),
+                None,
+            ),
             TransferState::Done => {
                 let key = if sending {
                     "transfer_done_to"
@@ -115,6 +141,7 @@ impl TransferModel {
             progress: (!ended).then(|| progress(transfer)),
             detail,
             advice,
+            hold: hold(transfer.state, &name, words),
             cancel: (!ended).then(|| words("cancel_transfer", &[&name])),
             dismiss: ended.then(|| words("dismiss_named", &[&name])),
             show: transfer.stored.as_ref().filter(|_| ended).map(|file| {
@@ -144,11 +171,37 @@ pub fn title(subject: &Subject, words: Words<'_>) -> ShownName {
 #[expect(clippy::cast_precision_loss, reason = "sizes stay below 2^53")]
 fn progress(transfer: &TransferView) -> Progress {
     match transfer.state {
-        TransferState::Running if transfer.bytes > 0 => {
+        TransferState::Running | TransferState::Paused { .. } | TransferState::Waiting
+            if transfer.bytes > 0 =>
+        {
             Progress::Part(transfer.bytes_done as f64 / transfer.bytes as f64)
         }
         _ => Progress::Unknown,
     }
+}
+
+fn hold(state: TransferState, name: &str, words: Words<'_>) -> Option<Hold> {
+    let (click, key) = match state {
+        TransferState::Running | TransferState::Paused { here: false } => {
+            ("pause", "pause_transfer")
+        }
+        TransferState::Paused { here: true } => ("resume", "resume_transfer"),
+        _ => return None,
+    };
+    let name = words(key, &[name]);
+    Some(Hold { click, name })
+}
+
+/// "12.3 MB of 64.0 MB · Paused"
+fn held(transfer: &TransferView, words: Words<'_>, why: String) -> String {
+    if transfer.bytes_done == 0 {
+        return why;
+    }
+    let (done, total) = (
+        size(transfer.bytes_done, words),
+        size(transfer.bytes, words),
+    );
+    join(&[words("progress_bytes", &[&done, &total]), why])
 }
 
 /// "12.3 MB of 64.0 MB · 23.1 MB/s · 2 s left · 1 of 3 files"
@@ -282,6 +335,34 @@ mod tests {
         empty.bytes_done = 0;
         let shown = TransferModel::new(&empty, &english);
         assert_eq!(shown.progress, Some(Progress::Unknown));
+    }
+
+    #[test]
+    fn what_is_held_says_why_and_how_far_it_is() {
+        for (state, detail, button) in [
+            (TransferState::Waiting, "Waiting for Ada…", None),
+            (
+                TransferState::Paused { here: true },
+                "Paused",
+                Some("Resume film.mp4"),
+            ),
+            (
+                TransferState::Paused { here: false },
+                "Ada has paused it",
+                Some("Pause film.mp4"),
+            ),
+        ] {
+            let shown = shown(state);
+            assert_eq!(shown.detail, format!("16.0 MB of 64.0 MB · {detail}"));
+            assert_eq!(shown.progress, Some(Progress::Part(0.25)));
+            assert_eq!(shown.hold.map(|hold| hold.name).as_deref(), button);
+            assert!(shown.cancel.is_some());
+        }
+        let mut queued = view(TransferState::Waiting);
+        queued.bytes_done = 0;
+        let shown = TransferModel::new(&queued, &english);
+        assert_eq!(shown.detail, "Waiting for Ada…");
+        assert!(shown.advice.is_some());
     }
 
     #[test]

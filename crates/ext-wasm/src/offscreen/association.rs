@@ -86,6 +86,8 @@ pub(crate) enum Passed {
     Accept { transfer: TransferId },
     Decline { transfer: TransferId },
     Cancel { transfer: TransferId },
+    Pause { transfer: TransferId },
+    Resume { transfer: TransferId },
     Dismiss { transfer: TransferId },
 }
 
@@ -98,6 +100,8 @@ impl Passed {
             Command::Accept { transfer } => (Self::Accept { transfer }, transfer),
             Command::Decline { transfer } => (Self::Decline { transfer }, transfer),
             Command::Cancel { transfer } => (Self::Cancel { transfer }, transfer),
+            Command::Pause { transfer } => (Self::Pause { transfer }, transfer),
+            Command::Resume { transfer } => (Self::Resume { transfer }, transfer),
             Command::Dismiss { transfer } => (Self::Dismiss { transfer }, transfer),
             _ => return None,
         };

@@ -57,6 +57,12 @@ impl Click {
             "cancel" => Self::Command(Command::Cancel {
                 transfer: transfer()?,
             }),
+            "pause" => Self::Command(Command::Pause {
+                transfer: transfer()?,
+            }),
+            "resume" => Self::Command(Command::Resume {
+                transfer: transfer()?,
+            }),
             "dismiss" => Self::Command(Command::Dismiss {
                 transfer: transfer()?,
             }),

@@ -22,6 +22,8 @@ pub struct TransferRow {
     detail: HtmlElement,
     advice: HtmlElement,
     show: HtmlElement,
+    hold: HtmlElement,
+    hold_icon: Element,
     cancel: HtmlElement,
     dismiss: HtmlElement,
 }
@@ -42,6 +44,8 @@ impl Row for TransferRow {
         let words = child(&head, "div", "words");
         let title = child(&words, "p", "name title");
         let device = child(&words, "p", "detail");
+        let hold = icon_button(&head, "button icon-button", "pause", &id);
+        let hold_icon = icon(&hold, "pause");
         let cancel = icon_button(&head, "button icon-button", "cancel", &id);
         icon(&cancel, "close");
         let dismiss = icon_button(&head, "button icon-button", "dismiss", &id);
@@ -61,6 +65,8 @@ impl Row for TransferRow {
             detail,
             advice,
             show,
+            hold,
+            hold_icon,
             cancel,
             dismiss,
         }
@@ -85,6 +91,14 @@ impl Row for TransferRow {
         set_text(&self.detail, &model.detail);
         set_text(&self.advice, model.advice.as_deref().unwrap_or_default());
         show(&self.advice, model.advice.is_some());
+        named(
+            &self.hold,
+            model.hold.as_ref().map(|hold| hold.name.as_str()),
+        );
+        if let Some(hold) = &model.hold {
+            set(&self.hold, "data-click", hold.click);
+            set_icon(&self.hold_icon, hold.click);
+        }
         named(&self.cancel, model.cancel.as_deref());
         named(&self.dismiss, model.dismiss.as_deref());
         named(

@@ -199,6 +199,9 @@ impl Progress {
         self.bar.set_message(match transfer.state {
             TransferState::Preparing | TransferState::Connecting => "connecting".to_owned(),
             TransferState::Proposed => "waiting for the other device".to_owned(),
+            TransferState::Waiting => "waiting for the device to be back".to_owned(),
+            TransferState::Paused { here: true } => "paused".to_owned(),
+            TransferState::Paused { here: false } => "paused by the other device".to_owned(),
             _ => format!("{}/s", terminal::bytes(transfer.bytes_per_second)),
         });
     }

@@ -7,7 +7,7 @@ use tabferry_protocol::InvalidFrame;
 use tabferry_protocol::card::DeviceName;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame, Entries, Propose, proposal};
-use tabferry_protocol::id::{ConnectionId, DeviceId, PeerId, WireTransferId};
+use tabferry_protocol::id::{ConnectionId, DeviceId, PeerId, ResumeId, WireTransferId};
 use tabferry_protocol::limits::*;
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
@@ -269,13 +269,62 @@ fn entries_of_a_manifest() {
     assert_eq!(manifest(0), Err(Code::TooLarge));
 }
 
+/// An id as text.
+const RESUME: &str = "aeaqcaibaeaqcaibaeaqcaibae";
+
+#[test]
+fn ranges_of_an_accept() {
+    let accept = |entry: u32, stored: &[(u32, u32)]| {
+        let body = json!({
+            "transfer": 1, "epoch": 1, "entry": entry, "offset": 0, "credit": 1, "stored": stored,
+        });
+        control(5, &body)
+    };
+    let ranges = |count| {
+        (1..=count)
+            .map(|it| (2 * it, 2 * it + 1))
+            .collect::<Vec<_>>()
+    };
+    let most = u32::try_from(UNCOMMITTED_FILES).unwrap();
+    assert!(accept(1, &ranges(most)).is_ok());
+    assert!(accept(1, &ranges(most + 1)).is_err());
+    for contradiction in [
+        [(1, 3), (5, 6)],
+        [(2, 2), (5, 6)],
+        [(2, 5), (5, 6)],
+        [(7, 9), (3, 4)],
+    ] {
+        assert!(accept(1, &contradiction).is_err(), "{contradiction:?}");
+    }
+}
+
+#[test]
+fn a_prefix_of_an_accept() {
+    let digest = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+    let accept = |offset: u64, prefix: Option<&str>| {
+        let body = json!({
+            "transfer": 1, "epoch": 1, "entry": 0, "offset": offset, "credit": 1, "prefix": prefix,
+        });
+        control(5, &body)
+    };
+    assert!(accept(0, None).is_ok() && accept(1, Some(digest)).is_ok());
+    assert!(accept(0, Some(digest)).is_err() && accept(1, None).is_err());
+}
+
+#[test]
+fn awaited_transfers() {
+    let awaiting = |count| control(19, &json!({ "resume": vec![RESUME; count] }));
+    assert!(awaiting(OPEN_TRANSFERS).is_ok());
+    assert!(awaiting(OPEN_TRANSFERS + 1).is_err());
+}
+
 #[test]
 fn entries_of_a_proposal() {
     let proposal = |count: usize, entries: usize| {
         let entries = vec![json!({ "kind": "file", "name": "n", "bytes": 1 }); entries];
         control(
             3,
-            &json!({ "transfer": 1, "count": count, "entries": entries }),
+            &json!({ "transfer": 1, "resume": RESUME, "count": count, "entries": entries }),
         )
     };
     assert!(proposal(MANIFEST_ENTRIES, 1).is_ok() && proposal(2, 2).is_ok());
@@ -482,6 +531,7 @@ fn the_longest_entries_fit_into_a_frame() {
         assert!(Manifest::new(vec![entry.clone()]).is_ok());
         let propose = ControlFrame::Propose(Propose {
             transfer: WireTransferId(u32::MAX),
+            resume: ResumeId::from_bytes([0xFF; 16]),
             count: u32::try_from(MANIFEST_ENTRIES).expect("few enough"),
             entries: vec![entry.clone()],
         });
@@ -500,7 +550,10 @@ fn the_longest_entries_fit_into_a_frame() {
 /// The pages of a proposal, read as a receiver reads them.
 fn paged(manifest: &Manifest) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for (index, frame) in proposal(TRANSFER, manifest.clone()).into_iter().enumerate() {
+    for (index, frame) in proposal(TRANSFER, ResumeId::from_bytes([1; 16]), manifest.clone())
+        .into_iter()
+        .enumerate()
+    {
         let bytes = frame.encode();
         assert!(bytes.len() <= CONTROL_FRAME_BYTES, "{}", bytes.len());
         match ControlFrame::decode(&bytes) {

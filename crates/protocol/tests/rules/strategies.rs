@@ -7,8 +7,9 @@ use tabferry_protocol::card::{DeviceCard, DeviceKind, DeviceName, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::digest::Digest;
 use tabferry_protocol::frame::{
-    Accept, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
-    EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Propose, Role,
+    Accept, Awaiting, BulkHeader, Cancel, Close, CodeProof, ControlFrame, Credit, Decline, Entries,
+    EntryDone, EntryStored, PairAsk, PairNonce, PairPicked, PairReveal, PairStop, Pause, Propose,
+    Role, Withdraw,
 };
 use tabferry_protocol::host::{
     CodeEnd, CodeStep, Command, ConnectionView, DeviceView, Direction, Event, GroupState,
@@ -17,13 +18,13 @@ use tabferry_protocol::host::{
     Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, ResumeId, SourceId, TransferId,
     WireTransferId,
 };
 use tabferry_protocol::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CODE_PROOF_MESSAGE_BYTES,
     HANDSHAKE_MESSAGE_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, MANIFEST_ENTRIES, MEDIA_TYPE_BYTES,
-    PROPOSED_NAME_BYTES, TITLE_BYTES, VERSIONS,
+    PROPOSED_NAME_BYTES, TITLE_BYTES, UNCOMMITTED_FILES, VERSIONS,
 };
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item};
@@ -152,16 +153,64 @@ fn transfer() -> impl Strategy<Value = WireTransferId> {
     any::<u32>().prop_map(WireTransferId)
 }
 
-fn propose() -> impl Strategy<Value = ControlFrame> {
-    (transfer(), vec(entry(), 1..8), any::<u32>()).prop_map(|(transfer, entries, more)| {
-        let most = u32::try_from(MANIFEST_ENTRIES).expect("few enough");
-        let held = u32::try_from(entries.len()).expect("few");
-        ControlFrame::Propose(Propose {
+fn resume() -> impl Strategy<Value = ResumeId> {
+    any::<[u8; 16]>().prop_map(ResumeId::from_bytes)
+}
+
+/// Each range begins behind the one before.
+fn accept() -> impl Strategy<Value = ControlFrame> {
+    let ranges = vec((1..9_u32, 1..9_u32), 0..UNCOMMITTED_FILES);
+    let numbers = any::<(u32, u32, u64, u64)>();
+    (transfer(), numbers, ranges).prop_map(|(transfer, (epoch, entry, offset, credit), ranges)| {
+        let entry = entry / 2;
+        let mut end = entry;
+        let stored = ranges.into_iter().map(|(gap, length)| {
+            let from = end + gap;
+            end = from + length;
+            (from, end)
+        });
+        ControlFrame::Accept(Accept {
             transfer,
-            count: (held + more % most).clamp(1, most),
-            entries,
+            epoch,
+            entry,
+            offset,
+            prefix: (offset > 0).then(|| Digest::of(&offset.to_le_bytes())),
+            stored: stored.collect(),
+            credit,
         })
     })
+}
+
+fn resumption() -> impl Strategy<Value = ControlFrame> {
+    let role = prop_oneof![Just(Role::Sender), Just(Role::Receiver)];
+    prop_oneof![
+        accept(),
+        vec(resume(), 0..9).prop_map(|resume| ControlFrame::Awaiting(Awaiting { resume })),
+        (resume(), code())
+            .prop_map(|(resume, code)| ControlFrame::Withdraw(Withdraw { resume, code })),
+        (transfer(), role, any::<bool>()).prop_map(|(transfer, role, paused)| {
+            ControlFrame::Pause(Pause {
+                transfer,
+                role,
+                paused,
+            })
+        }),
+    ]
+}
+
+fn propose() -> impl Strategy<Value = ControlFrame> {
+    (transfer(), resume(), vec(entry(), 1..8), any::<u32>()).prop_map(
+        |(transfer, resume, entries, more)| {
+            let most = u32::try_from(MANIFEST_ENTRIES).expect("few enough");
+            let held = u32::try_from(entries.len()).expect("few");
+            ControlFrame::Propose(Propose {
+                transfer,
+                resume,
+                count: (held + more % most).clamp(1, most),
+                entries,
+            })
+        },
+    )
 }
 
 fn nonce() -> impl Strategy<Value = Nonce> {
@@ -194,17 +243,7 @@ pub(crate) fn control_frame() -> impl Strategy<Value = ControlFrame> {
         propose(),
         (transfer(), vec(entry(), 1..8))
             .prop_map(|(transfer, entries)| ControlFrame::Entries(Entries { transfer, entries })),
-        (transfer(), any::<(u32, u32, u64, u64)>()).prop_map(
-            |(transfer, (epoch, entry, offset, credit))| {
-                ControlFrame::Accept(Accept {
-                    transfer,
-                    epoch,
-                    entry,
-                    offset,
-                    credit,
-                })
-            }
-        ),
+        resumption(),
         (transfer(), code())
             .prop_map(|(transfer, code)| ControlFrame::Decline(Decline { transfer, code })),
         (transfer(), any::<u32>(), any::<u64>()).prop_map(|(transfer, epoch, bytes)| {
@@ -237,7 +276,7 @@ pub(crate) fn control_frame() -> impl Strategy<Value = ControlFrame> {
         Just(ControlFrame::Ping),
         Just(ControlFrame::Pong),
         pairing_frame(),
-        prop_oneof![Just(0), 19..=255u8].prop_map(ControlFrame::Unknown),
+        prop_oneof![Just(0), 22..=255u8].prop_map(ControlFrame::Unknown),
     ]
 }
 
@@ -417,6 +456,8 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         transfer_id().prop_map(|transfer| Command::Accept { transfer }),
         transfer_id().prop_map(|transfer| Command::Decline { transfer }),
         transfer_id().prop_map(|transfer| Command::Cancel { transfer }),
+        transfer_id().prop_map(|transfer| Command::Pause { transfer }),
+        transfer_id().prop_map(|transfer| Command::Resume { transfer }),
         transfer_id().prop_map(|transfer| Command::Dismiss { transfer }),
         any::<u32>().prop_map(|item| Command::DismissItem { item: ItemId(item) }),
         Just(Command::ShowInCrowd),
@@ -611,6 +652,8 @@ fn transfer_state() -> impl Strategy<Value = TransferState> {
         Just(TransferState::Connecting),
         Just(TransferState::Proposed),
         Just(TransferState::Running),
+        Just(TransferState::Waiting),
+        any::<bool>().prop_map(|here| TransferState::Paused { here }),
         Just(TransferState::Done),
         code().prop_map(|code| TransferState::Declined { code }),
         any::<bool>().prop_map(|here| TransferState::Cancelled { here }),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tabferry_protocol::card::{DeviceKind, EndpointKind};
 use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{ControlFrame, Decline, Propose};
-use tabferry_protocol::id::{PeerId, WireTransferId};
+use tabferry_protocol::id::{PeerId, ResumeId, WireTransferId};
 use tabferry_protocol::manifest::{Entry, FileEntry, Manifest};
 use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, SignalBody, SignalingCode};
 
@@ -120,7 +120,7 @@ fn a_field_stands_once() {
 
 #[test]
 fn unknown_kinds_of_control_frames_are_no_error() {
-    for kind in (0..=0).chain(19..=255) {
+    for kind in (0..=0).chain(22..=255) {
         for body in [&b""[..], b"{}", b"\xff\0garbage"] {
             let frame = [&[kind][..], body].concat();
             assert_eq!(
@@ -246,7 +246,8 @@ fn unknown_words_are_read_as_such() {
 
 #[test]
 fn an_entry_of_an_unknown_kind_spoils_its_proposal_only() {
-    let frame = b"\x03{\"transfer\":1,\"count\":2,\"entries\":[\
+    let frame =
+        b"\x03{\"transfer\":1,\"resume\":\"aeaqcaibaeaqcaibaeaqcaibae\",\"count\":2,\"entries\":[\
         {\"kind\":\"later\",\"name\":5},{\"kind\":\"file\",\"name\":\"a\",\"bytes\":1}]}";
     let file = FileEntry {
         name: "a".to_owned(),
@@ -259,6 +260,7 @@ fn an_entry_of_an_unknown_kind_spoils_its_proposal_only() {
         ControlFrame::decode(frame),
         Ok(ControlFrame::Propose(Propose {
             transfer: WireTransferId(1),
+            resume: ResumeId::from_bytes([1; 16]),
             count: 2,
             entries: entries.clone()
         }))
