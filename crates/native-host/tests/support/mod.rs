@@ -77,11 +77,13 @@ impl Home {
 
     /// A daemon that listens already.
     pub(crate) async fn daemon(&self) -> Daemon {
-        let child = self
-            .command(&["daemon"])
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = self.command(&["daemon"]);
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        self.listening(child).await
+    }
+
+    /// The daemon that was started, once it listens.
+    pub(crate) async fn listening(&self, child: Child) -> Daemon {
         let daemon = Daemon(child);
         self.wait_for_daemon().await;
         daemon
