@@ -263,6 +263,11 @@ impl Connection {
         }
     }
 
+    /// Whether no packets get through, for the moment.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interruption.is_some()
+    }
+
     /// Whether the path has been away for too long.
     pub(crate) fn is_lost(&self, now: Time) -> bool {
         self.interruption

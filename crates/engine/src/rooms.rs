@@ -106,6 +106,13 @@ impl Rooms {
         }
     }
 
+    /// One that this device is in.
+    fn any_joined(&self) -> Option<Room> {
+        let mut rooms = self.asked.iter();
+        let joined = rooms.find(|(_, asked)| asked.answer == Answer::Joined);
+        joined.map(|(room, _)| *room)
+    }
+
     /// When other rooms are to be asked for.
     pub(crate) fn deadline(&self, now: Time) -> Option<Time> {
         let (_, at) = self.server_time?;
@@ -202,6 +209,15 @@ impl Engine {
                 let card = self.card().filter(|_| room.shows_cards());
                 self.signaling.send_join(room, card, &mut self.out);
             }
+        }
+    }
+
+    /// Finds out whether the server is still there: whoever loses one path may have lost all, and a socket tells only after
+    /// minutes.
+    pub(crate) fn probe_signaling(&mut self) {
+        if let Some(room) = self.rooms.any_joined() {
+            let card = self.card().filter(|_| room.shows_cards());
+            self.signaling.probe(self.now, room, card, &mut self.out);
         }
     }
 

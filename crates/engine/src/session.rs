@@ -82,6 +82,12 @@ impl Session {
             .is_some_and(|connection| connection.open)
     }
 
+    /// Whether it is open, and packets get through as far as is known.
+    pub(crate) fn is_well(&self) -> bool {
+        let well = |connection: &Connection| connection.open && !connection.is_interrupted();
+        self.connection.as_ref().is_some_and(well)
+    }
+
     /// The key that the peer has proved.
     pub(crate) fn key(&self) -> Option<PublicKey> {
         self.verified.map(|(key, _)| key)

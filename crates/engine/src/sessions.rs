@@ -137,7 +137,7 @@ impl Engine {
             .iter()
             .filter(|(_, session)| {
                 let gone = self.presence.get(session.peer).is_none();
-                session.is_with(peer) && session.peer != peer.id && (gone || !session.is_open())
+                session.is_with(peer) && session.peer != peer.id && (gone || !session.is_well())
             })
             .map(|(key, _)| *key)
             .collect();
@@ -184,13 +184,16 @@ impl Engine {
         }
     }
 
-    /// If a session's peer has left and is back under another id, follows it there.
+    /// If a session's peer is there under another id as well, and may not hear us under the one that we know, follows it: the
+    /// server takes a minute to notice that a socket is gone.
     fn follow_newest(&mut self, key: SessionKey) {
         let Some(session) = self.sessions.get(&key) else {
             return;
         };
-        if self.presence.get(session.peer).is_none()
-            && let Some(peer) = self.presence.newest(|peer| session.is_with(peer)).cloned()
+        let gone = self.presence.get(session.peer).is_none();
+        let newest = self.presence.newest(|peer| session.is_with(peer)).cloned();
+        if let Some(peer) = newest.filter(|peer| peer.id != session.peer)
+            && (gone || !session.is_well())
         {
             self.follow(key, &peer);
         }
@@ -655,6 +658,10 @@ impl Engine {
             return;
         }
         known.handle_change(now, state);
+        if state != ConnectionState::Connected {
+            self.follow_newest(key);
+            self.probe_signaling();
+        }
         self.restart_if_due(key);
     }
 

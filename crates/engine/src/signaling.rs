@@ -6,6 +6,7 @@ use tabferry_protocol::host::{ConnectionView, Settings, SignalingProblem};
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::{
     SIGNALING_BACKOFF_MAX_MS, SIGNALING_BACKOFF_MIN_MS, SIGNALING_HELLO_TIMEOUT_MS,
+    SIGNALING_PROBE_TIMEOUT_MS,
 };
 use tabferry_protocol::secret_code::Nameplate;
 use tabferry_protocol::signaling::{
@@ -26,6 +27,8 @@ pub(crate) struct Signaling {
     problem: Option<SignalingProblem>,
     /// What the server said of its reason before it closed the socket.
     refusal: Option<SignalingProblem>,
+    /// Something was asked of the server: without a word from it until then, it is gone.
+    heard_by: Option<Time>,
     /// From the last welcome: also good for connections made while the server is away.
     ice_servers: Vec<IceServer>,
 }
@@ -49,6 +52,7 @@ impl Signaling {
             attempts: 0,
             problem: None,
             refusal: None,
+            heard_by: None,
             ice_servers: Vec::new(),
         }
     }
@@ -73,7 +77,8 @@ impl Signaling {
         match self.state {
             State::Waiting { until } => Some(until),
             State::Opening { since } => Some(since + SIGNALING_HELLO_TIMEOUT_MS),
-            State::Idle | State::Online => None,
+            State::Online => self.heard_by,
+            State::Idle => None,
         }
     }
 
@@ -89,6 +94,7 @@ impl Signaling {
 
     fn open(&mut self, now: Time, settings: &Settings, out: &mut Outbox) {
         self.refusal = None;
+        self.heard_by = None;
         self.state = State::Opening { since: now };
         out.push(Output::OpenSignaling {
             server: settings.server.clone(),
@@ -114,6 +120,7 @@ impl Signaling {
         text: &str,
         out: &mut Outbox,
     ) -> Option<ServerMessage> {
+        self.heard_by = None;
         let Ok(message) = ServerMessage::decode(text) else {
             self.give_up(now, SignalingProblem::WrongAddress, out);
             return None;
@@ -168,6 +175,20 @@ impl Signaling {
         }
     }
 
+    /// Asks for a room that this device is in, which the server answers and which changes nothing.
+    pub(crate) fn probe(
+        &mut self,
+        now: Time,
+        room: Room,
+        device: Option<DeviceCard>,
+        out: &mut Outbox,
+    ) {
+        if self.is_online() && self.heard_by.is_none() {
+            self.heard_by = Some(now + SIGNALING_PROBE_TIMEOUT_MS);
+            self.send_join(room, device, out);
+        }
+    }
+
     /// Opens the room of a code.
     pub(crate) fn send_open(&self, nameplate: Nameplate, out: &mut Outbox) {
         if self.is_online() {
@@ -194,6 +215,9 @@ impl Signaling {
             State::Waiting { until } if until <= now => self.open(now, settings, out),
             State::Opening { since } if now.since(since) >= SIGNALING_HELLO_TIMEOUT_MS => {
                 self.give_up(now, SignalingProblem::Unreachable, out);
+            }
+            State::Online if self.heard_by.is_some_and(|by| by <= now) => {
+                self.give_up(now, SignalingProblem::Lost, out);
             }
             _ => {}
         }

@@ -199,9 +199,9 @@ pub const ICE_RESTART_RETRY_MS: u64 = 5_000;
 /// How often a proposal is made again when its connection breaks before an answer.
 pub const PROPOSAL_RETRIES: u32 = 3;
 
-/// Longest wait before a device that is there, and with which no connection comes up, is tried again for what waits for it.
-/// Milliseconds.
-pub const WAITING_RETRY_MS: u64 = 60_000;
+/// Longest wait before a device that is there, and with which no connection comes up, is tried again for what waits for it:
+/// whoever sees the network come back does not wait for long. Milliseconds.
+pub const WAITING_RETRY_MS: u64 = 8_000;
 
 /// A sender that reads what its receiver has, to compare it, shows life this often. Milliseconds.
 pub const COMPARING_PING_MS: u64 = 5_000;
@@ -229,6 +229,9 @@ pub const IDLE_TIMEOUT_MS: u64 = 120_000;
 
 /// The server must answer hello within this. Milliseconds.
 pub const SIGNALING_HELLO_TIMEOUT_MS: u64 = 10_000;
+
+/// When a path is lost, the way to the server may be as well: it must answer within this. Milliseconds.
+pub const SIGNALING_PROBE_TIMEOUT_MS: u64 = 5_000;
 
 /// First and longest wait before the server is tried again (full jitter in between). Milliseconds.
 pub const SIGNALING_BACKOFF_MIN_MS: u64 = 500;
