@@ -64,7 +64,7 @@ for (const [who, role] of [
   });
 }
 
-test("the receiver's browser dies: the sender sees it within ten seconds", async () => {
+test("the receiver's browser dies: the sender sees within ten seconds that it waits, and can stop", async () => {
   const [ada, bee] = [near.get("Ada"), near.get("Bee")];
   const name = "to nobody.bin";
   await sendFiles(ada, "Bee", [await randomFile(near.folder, name, 400 * MIB)]);
@@ -74,8 +74,9 @@ test("the receiver's browser dies: the sender sees it within ten seconds", async
 
   await bee.kill();
 
-  await transferSays(popup, name, "Failed", 10_000);
-  await transferSays(popup, name, "The device went away.");
+  await transferSays(popup, name, "Waiting for Bee…", 10_000);
   await expect(popup.device("Bee")).toHaveCount(0);
+  await popup.page.getByRole("button", { name: `Cancel ${name}` }).click();
+  await transferSays(popup, name, "You cancelled");
   await near.remove("Bee");
 });

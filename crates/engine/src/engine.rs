@@ -104,6 +104,10 @@ impl Engine {
     /// Takes one input.
     pub fn handle(&mut self, now: Time, input: Input<'_>) {
         self.now = self.now.max(now);
+        if matches!(input, Input::Tick | Input::SignalingClosed(_)) {
+            let mut transfers = self.transfers.values();
+            self.signaling.hurried = transfers.any(|it| it.state == TransferState::Waiting);
+        }
         match input {
             Input::Command(command) => self.handle_command(command),
             Input::TrustCommand(command) => self.handle_trust_command(command),

@@ -5,8 +5,8 @@ use tabferry_protocol::card::{DeviceCard, EndpointKind};
 use tabferry_protocol::host::{ConnectionView, Settings, SignalingProblem};
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::{
-    SIGNALING_BACKOFF_MAX_MS, SIGNALING_BACKOFF_MIN_MS, SIGNALING_HELLO_TIMEOUT_MS,
-    SIGNALING_PROBE_TIMEOUT_MS,
+    SIGNALING_BACKOFF_HURRIED_MS, SIGNALING_BACKOFF_MAX_MS, SIGNALING_BACKOFF_MIN_MS,
+    SIGNALING_HELLO_TIMEOUT_MS, SIGNALING_PROBE_TIMEOUT_MS,
 };
 use tabferry_protocol::secret_code::Nameplate;
 use tabferry_protocol::signaling::{
@@ -23,6 +23,8 @@ pub(crate) struct Signaling {
     state: State,
     /// Attempts since it was last online.
     attempts: u32,
+    /// Whether something waits for it.
+    pub(crate) hurried: bool,
     /// Why it is not online, once that is known.
     problem: Option<SignalingProblem>,
     /// What the server said of its reason before it closed the socket.
@@ -50,6 +52,7 @@ impl Signaling {
         Self {
             state: State::Idle,
             attempts: 0,
+            hurried: false,
             problem: None,
             refusal: None,
             heard_by: None,
@@ -242,9 +245,14 @@ impl Signaling {
 
     /// Full jitter: after a restart of the server its clients come back spread out.
     fn wait(&mut self, now: Time, problem: SignalingProblem, out: &mut Outbox) {
+        let most = if self.hurried {
+            SIGNALING_BACKOFF_HURRIED_MS
+        } else {
+            SIGNALING_BACKOFF_MAX_MS
+        };
         let ceiling = SIGNALING_BACKOFF_MIN_MS
             .saturating_mul(1 << self.attempts.min(16))
-            .min(SIGNALING_BACKOFF_MAX_MS);
+            .min(most);
         self.attempts = self.attempts.saturating_add(1);
         self.problem = Some(problem);
         let least = SIGNALING_BACKOFF_MIN_MS / 2;

@@ -238,6 +238,9 @@ pub const SIGNALING_BACKOFF_MIN_MS: u64 = 500;
 /// See [`SIGNALING_BACKOFF_MIN_MS`].
 pub const SIGNALING_BACKOFF_MAX_MS: u64 = 30_000;
 
+/// The same while a transfer waits for its device: a person looks on, and few devices are in that state. Milliseconds.
+pub const SIGNALING_BACKOFF_HURRIED_MS: u64 = 4_000;
+
 /// Peers in one room.
 pub const ROOM_PEERS: usize = 32;
 
