@@ -46,9 +46,12 @@ export async function sha256(file: string): Promise<string> {
   return hasher.digest("hex");
 }
 
-/** Whether Chromium still writes to it. */
+/** Beginnings of the names that Chromium and the native host give to files that they still write to. */
+const PARTIAL_PREFIXES = [".com.google.Chrome.", ".org.chromium.Chromium.", ".tabferry-"];
+
+/** Whether Chromium or the native host still writes to it. */
 function isPartial(name: string): boolean {
-  return name.endsWith(".crdownload") || name.startsWith(".com.google.Chrome.") || name.startsWith(".org.chromium.Chromium.");
+  return name.endsWith(".crdownload") || PARTIAL_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
 /** All finished files below a folder, as paths inside it, sorted. */
@@ -60,7 +63,7 @@ export async function finishedFiles(folder: string): Promise<string[]> {
     .sort();
 }
 
-/** All files below a folder that Chromium has not finished. */
+/** All files below a folder that Chromium or the native host has not finished. */
 export async function partialFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile() && isPartial(entry.name)).map((entry) => entry.name);
