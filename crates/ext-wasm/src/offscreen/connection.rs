@@ -15,14 +15,16 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelInit, RtcDataChannelState,
-    RtcDataChannelType, RtcIceCandidateInit, RtcIceConnectionState, RtcIceServer, RtcOfferOptions,
-    RtcPeerConnection, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcSdpType,
+    MessageEvent, RtcBundlePolicy, RtcConfiguration, RtcDataChannel, RtcDataChannelInit,
+    RtcDataChannelState, RtcDataChannelType, RtcIceCandidateInit, RtcIceConnectionState,
+    RtcIceServer, RtcOfferOptions, RtcPeerConnection, RtcPeerConnectionIceEvent,
+    RtcPeerConnectionState, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType,
     RtcSessionDescriptionInit,
 };
 
 use super::host::Host;
 use super::log;
+use super::object::object;
 use super::timer::pause;
 use tabferry_engine::Table;
 
@@ -154,6 +156,8 @@ impl Connection {
     ) -> Result<Rc<Self>, JsValue> {
         let configuration = RtcConfiguration::new();
         configuration.set_ice_servers(&ice_servers.iter().map(ice_server).collect::<Array>());
+        // Sections of media have no candidates of their own.
+        configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
         let raw = RtcPeerConnection::new_with_configuration(&configuration)?;
 
         let mut close = None;
@@ -303,6 +307,12 @@ impl Connection {
         let connection = self.key;
         match step {
             Step::MakeOffer { restart } => {
+                if !restart {
+                    // Slower without it, and no worse.
+                    if let Err(thrown) = self.enlarge_receive_buffers() {
+                        log::warn_js("receive buffers", &thrown);
+                    }
+                }
                 let options = RtcOfferOptions::new();
                 options.set_ice_restart(restart);
                 let offer = self.raw.create_offer_with_rtc_offer_options(&options);
@@ -338,6 +348,26 @@ impl Connection {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Makes Chromium give the sockets of both ends room for 256 KiB instead of 64, as it does for video (WebRTC's
+    /// `kVideoRtpRecvBufferSize`): with less the kernel drops each hundredth packet of a file on a busy machine, and it takes
+    /// half as long again. A section for video in the description is enough, and nothing is ever sent in it.
+    fn enlarge_receive_buffers(&self) -> Result<(), JsValue> {
+        let nothing = RtcRtpTransceiverInit::new();
+        nothing.set_direction(RtcRtpTransceiverDirection::Inactive);
+        let video = self
+            .raw
+            .add_transceiver_with_str_and_init("video", &nothing);
+        // One of all codecs that there are: each takes lines of the description. Called by its name, for not every browser
+        // has it.
+        let codec = object(&[
+            ("mimeType", "video/VP8".into()),
+            ("clockRate", 90_000.into()),
+        ])?;
+        let prefer: Function = Reflect::get(&video, &"setCodecPreferences".into())?.dyn_into()?;
+        prefer.call1(&video, &Array::of1(&codec))?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use core::fmt;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Object, Promise, Uint8Array};
 use tabferry_engine::{FileFailure, FileKey, Input};
 use tabferry_protocol::name::ReceivedName;
 use wasm_bindgen::closure::Closure;
@@ -19,6 +19,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlIFrameElement, MessageChannel, MessagePort, ServiceWorkerRegistration};
 
 use super::host::Host;
+use super::object::object;
 use super::timer::{Timer, pause};
 use super::{background, log};
 use crate::background::download::content_disposition;
@@ -386,12 +387,4 @@ impl Drop for Frame {
         self.element.set_onload(None);
         self.element.remove();
     }
-}
-
-fn object(entries: &[(&str, JsValue)]) -> Result<Object, JsValue> {
-    let object = Object::new();
-    for (key, value) in entries {
-        Reflect::set(&object, &(*key).into(), value)?;
-    }
-    Ok(object)
 }

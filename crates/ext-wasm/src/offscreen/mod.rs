@@ -13,6 +13,7 @@ mod host;
 mod log;
 mod memory;
 mod native;
+mod object;
 mod pages;
 mod publisher;
 mod signaling_socket;
