@@ -2,6 +2,7 @@
 //! are early, when ICE is restarted, which transfers the wire knows by which number. It knows nothing inside an SDP or a
 //! frame.
 
+use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::ControlFrame;
 use tabferry_protocol::id::{AnswerNonce, ConnectionId, TransferId, WireTransferId};
@@ -80,12 +81,13 @@ impl Connection {
         offerer: bool,
         authentication: Authentication,
         now: Time,
-        ice_servers: Vec<IceServer>,
+        (peer, ice_servers): (EndpointKind, Vec<IceServer>),
         out: &mut Outbox,
     ) -> Self {
         let key = ConnectionKey(out.key());
         out.push(Output::OpenConnection {
             connection: key,
+            peer,
             ice_servers,
         });
         Self {
@@ -114,10 +116,10 @@ impl Connection {
     }
 
     /// Starts an attempt of our own.
-    pub(crate) fn offer(now: Time, ice_servers: Vec<IceServer>, out: &mut Outbox) -> Self {
+    pub(crate) fn offer(now: Time, with: (EndpointKind, Vec<IceServer>), out: &mut Outbox) -> Self {
         let id = out.connection_id();
         let authentication = Authentication::of_offerer(id);
-        let mut connection = Self::new(id, true, authentication, now, ice_servers, out);
+        let mut connection = Self::new(id, true, authentication, now, with, out);
         connection.make_offer(false, out);
         connection
     }
@@ -127,12 +129,12 @@ impl Connection {
         id: ConnectionId,
         sdp: String,
         now: Time,
-        ice_servers: Vec<IceServer>,
+        with: (EndpointKind, Vec<IceServer>),
         out: &mut Outbox,
     ) -> Result<Self, Code> {
         let mut authentication = Authentication::of_answerer(id, out.answer_nonce());
         authentication.handle_remote_description(&sdp)?;
-        let mut connection = Self::new(id, false, authentication, now, ice_servers, out);
+        let mut connection = Self::new(id, false, authentication, now, with, out);
         connection.set_offer(sdp, out);
         Ok(connection)
     }

@@ -3,6 +3,7 @@
 
 use core::ops::Add;
 
+use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::code::Code;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::frame::BulkHeader;
@@ -204,6 +205,8 @@ pub enum Output {
     OpenConnection {
         /// Its key.
         connection: ConnectionKey,
+        /// What the other end is, as far as the server knows.
+        peer: EndpointKind,
         /// For ICE.
         ice_servers: Vec<IceServer>,
     },

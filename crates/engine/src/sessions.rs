@@ -428,11 +428,8 @@ impl Engine {
         };
         session.retry_at = None;
         if self.signaling.is_online() && self.presence.get(session.peer).is_some() {
-            session.connection = Some(Connection::offer(
-                self.now,
-                self.signaling.ice_servers(),
-                &mut self.out,
-            ));
+            let with = (session.endpoint, self.signaling.ice_servers());
+            session.connection = Some(Connection::offer(self.now, with, &mut self.out));
         }
     }
 
@@ -537,13 +534,8 @@ impl Engine {
         } else {
             self.drop_connection(key);
         }
-        let answer = Connection::answer(
-            id,
-            sdp,
-            self.now,
-            self.signaling.ice_servers(),
-            &mut self.out,
-        )?;
+        let with = (peer.endpoint, self.signaling.ice_servers());
+        let answer = Connection::answer(id, sdp, self.now, with, &mut self.out)?;
         if !self.sessions.contains_key(&key) {
             self.sessions.insert(key, Session::new(&peer, self.now));
         }

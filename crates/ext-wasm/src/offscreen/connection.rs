@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 
 use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use tabferry_engine::{Channel, ConnectionKey, ConnectionState, Input};
+use tabferry_protocol::card::EndpointKind;
 use tabferry_protocol::fingerprint::Fingerprint;
 use tabferry_protocol::limits::{BUFFERED_LOW_BYTES, EARLY_CANDIDATES};
 use tabferry_protocol::signaling::IceServer;
@@ -53,8 +54,14 @@ pub(crate) enum Step {
 }
 
 impl Connections {
-    pub(crate) fn open(&self, host: &Host, key: ConnectionKey, ice_servers: &[IceServer]) {
-        match Connection::open(host, key, ice_servers) {
+    pub(crate) fn open(
+        &self,
+        host: &Host,
+        key: ConnectionKey,
+        peer: EndpointKind,
+        ice_servers: &[IceServer],
+    ) {
+        match Connection::open(host, key, peer, ice_servers) {
             Ok(connection) => {
                 self.0.borrow_mut().insert(key, connection);
             }
@@ -133,6 +140,8 @@ impl Connections {
 /// One peer connection, the closures that listen to it, and the steps that wait for their turn.
 struct Connection {
     key: ConnectionKey,
+    /// What the other end is.
+    peer: EndpointKind,
     raw: RtcPeerConnection,
     control: DataChannel,
     bulk: DataChannel,
@@ -152,6 +161,7 @@ impl Connection {
     fn open(
         host: &Host,
         key: ConnectionKey,
+        peer: EndpointKind,
         ice_servers: &[IceServer],
     ) -> Result<Rc<Self>, JsValue> {
         let configuration = RtcConfiguration::new();
@@ -195,6 +205,7 @@ impl Connection {
             raw.set_onconnectionstatechange(Some(on_state.as_ref().unchecked_ref()));
             Self {
                 key,
+                peer,
                 control: DataChannel::open(host, weak, &raw, Channel::Control, key),
                 bulk: DataChannel::open(host, weak, &raw, Channel::Bulk, key),
                 raw,
@@ -307,7 +318,8 @@ impl Connection {
         let connection = self.key;
         match step {
             Step::MakeOffer { restart } => {
-                if !restart {
+                // A native endpoint knows no media.
+                if !restart && self.peer == EndpointKind::Browser {
                     // Slower without it, and no worse.
                     if let Err(thrown) = self.enlarge_receive_buffers() {
                         log::warn_js("receive buffers", &thrown);

@@ -367,9 +367,11 @@ impl Host {
             Output::CloseSignaling => self.signaling().close(),
             Output::OpenConnection {
                 connection,
+                peer,
                 ice_servers,
             } => {
-                self.connections().open(self, connection, &ice_servers);
+                let connections = self.connections();
+                connections.open(self, connection, peer, &ice_servers);
             }
             Output::MakeOffer {
                 connection,

@@ -368,6 +368,7 @@ impl Device {
             Output::OpenConnection {
                 connection,
                 ice_servers,
+                ..
             } => self.connections.open(connection, &ice_servers),
             Output::MakeOffer {
                 connection,
