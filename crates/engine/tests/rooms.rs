@@ -85,6 +85,7 @@ fn welcome(peer: u8) -> ServerMessage {
         address: "127.0.0.1".to_owned(),
         time: 0,
         ice_servers: Vec::new(),
+        relay: false,
     })
 }
 

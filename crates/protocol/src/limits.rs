@@ -307,6 +307,43 @@ pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 /// only after megabytes.
 pub const SOCKET_KERNEL_BUFFER_BYTES: u32 = 64 * 1024;
 
+/// Longest relayed message in bytes: one Noise record, and room for a header in front of it.
+pub const RELAY_FRAME_BYTES: usize = 65_535 + 64;
+
+/// Longest text message on a relay's socket in bytes, either direction: a ticket or a number.
+pub const RELAY_MESSAGE_BYTES: usize = 1024;
+
+/// Bytes that one end of a relayed connection may have on their way to the other: what 20 ms take at 50 MB/s. The server
+/// keeps none of them but the message in hand; the rest is in the kernels' buffers, and in the sender's.
+pub const RELAY_CREDIT_BYTES: u64 = 1024 * 1024;
+
+/// The server gives credit back in steps of this: often enough that the window never runs dry.
+pub const RELAY_CREDIT_STEP_BYTES: u64 = RELAY_CREDIT_BYTES / 4;
+
+/// Both ends must have joined a relayed connection this long after one of them got the ticket: a signal and two
+/// connections, on slow links. Milliseconds.
+pub const RELAY_TICKET_LIFE_MS: u64 = 30_000;
+
+/// One write to a relayed socket may block for this long. Longer than for signaling, since nobody else waits: the other
+/// end's disk may be slow. Below [`SILENCE_TIMEOUT_MS`], since the sender's pongs wait behind. Milliseconds.
+pub const RELAY_BLOCKED_WRITE_MS: u64 = 30_000;
+
+/// Relayed connections of one source: a household's devices, several at once. It takes what it asked for.
+pub const SOURCE_RELAYS: u32 = 8;
+
+/// Relayed connections of one server: some 300 MiB if all of them are busy.
+pub const RELAYS: u32 = 1_000;
+
+/// Tickets of one source that two ends have not joined with: one for each connection that it may have.
+pub const SOURCE_RELAY_TICKETS: u32 = 8;
+
+/// Such tickets of one server.
+pub const RELAY_TICKETS: usize = 4_000;
+
+/// GiB that one source may have relayed in a day. What it costs an operator is bandwidth, and large files are better sent
+/// in one network.
+pub const SOURCE_RELAY_GIB_PER_DAY: u32 = 10;
+
 /// Longest frame between the native host, its daemon and an extension in bytes. Chromium disconnects a host that says more at
 /// once (1 MiB, see "Native messaging" in Chrome's documentation for extensions).
 pub const NATIVE_FRAME_BYTES: usize = 1024 * 1024;

@@ -8,7 +8,7 @@ use crate::InvalidFrame;
 use crate::card::{DeviceCard, EndpointKind};
 use crate::code::Code;
 use crate::id::PairTag;
-use crate::id::{AnswerNonce, ConnectionId, PeerId};
+use crate::id::{AnswerNonce, ConnectionId, PeerId, RelayTicket};
 use crate::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, ROOM_PEERS,
     SDP_BYTES, SIGNALING_MESSAGE_BYTES,
@@ -57,6 +57,11 @@ tagged! {
         Update {
             /// The new card.
             device: DeviceCard,
+        },
+        /// Ask for a relayed connection with one peer that shares a room with us.
+        OpenRelay {
+            /// With whom.
+            to: PeerId,
         },
         /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
         #[serde(other)]
@@ -122,11 +127,18 @@ tagged! {
             /// What.
             signal: Signal,
         },
+        /// Answer to open-relay: what both ends [join](crate::relay) with. The peer hears of it from us.
+        Relay {
+            /// The peer that the connection is with.
+            to: PeerId,
+            /// Good for two sockets, once each, for [`RELAY_TICKET_LIFE_MS`](crate::limits::RELAY_TICKET_LIFE_MS).
+            ticket: RelayTicket,
+        },
         /// Something was refused.
         Error {
             /// Why.
             code: SignalingCode,
-            /// The peer that a refused signal was for.
+            /// The peer that a refused signal or relayed connection was for.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             to: Option<PeerId>,
             /// The room that a refused join or open was for.
@@ -152,6 +164,9 @@ pub struct Welcome {
     pub time: u64,
     /// For peer connections.
     pub ice_servers: Vec<IceServer>,
+    /// Whether this server relays.
+    #[serde(default)]
+    pub relay: bool,
 }
 
 /// A STUN or TURN server.
@@ -282,6 +297,16 @@ tagged! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             code: Option<Code>,
         },
+        /// The initiator of a relayed connection tells the other end where to join it.
+        Relay {
+            /// From the server.
+            ticket: RelayTicket,
+        },
+        /// The other end will join it.
+        RelayAnswer {
+            /// As in an answer.
+            nonce: AnswerNonce,
+        },
         /// A kind of a newer version, to be ignored.
         #[serde(other)]
         Unknown,
@@ -314,6 +339,10 @@ pub enum SignalingCode {
     NearbyUnavailable,
     /// More messages, connections, rooms or codes than allowed.
     RateLimited,
+    /// This server doesn't relay.
+    RelayOff,
+    /// The source has relayed as much as it may today, or has too many relayed connections.
+    RelayQuota,
     /// The server stops; try again.
     ShuttingDown,
     /// A code of a newer version.

@@ -29,8 +29,8 @@ use tabferry_protocol::host::{
     Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, SourceId, TransferId,
-    WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, RelayTicket, SourceId,
+    TransferId, WireTransferId,
 };
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::link::WebUrl;
@@ -41,6 +41,7 @@ use tabferry_protocol::native::{
 };
 use tabferry_protocol::pair::{PairHalf, PairSecret};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
 use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::secret_code::{CodeText, GroupCode, Nameplate};
 use tabferry_protocol::signaling::{
@@ -113,6 +114,16 @@ variants!(ClientMessage:
     Self::Leave { .. } => "leave",
     Self::Signal { .. } => "signal",
     Self::Update { .. } => "update",
+    Self::OpenRelay { .. } => "open-relay",
+    Self::Unknown => "unknown",
+);
+variants!(RelayClientMessage:
+    Self::Join { .. } => "join",
+    Self::Unknown => "unknown",
+);
+variants!(RelayServerMessage:
+    Self::Joined { .. } => "joined",
+    Self::Credit { .. } => "credit",
     Self::Unknown => "unknown",
 );
 variants!(ServerMessage:
@@ -123,6 +134,7 @@ variants!(ServerMessage:
     Self::PeerLeft { .. } => "peer-left",
     Self::RoomClosed { .. } => "room-closed",
     Self::Signal { .. } => "signal",
+    Self::Relay { .. } => "relay",
     Self::Error { .. } => "error",
     Self::Unknown => "unknown",
 );
@@ -133,6 +145,8 @@ variants!(SignalBody:
     Self::EndOfCandidates => "end-of-candidates",
     Self::RestartRequest => "restart-request",
     Self::Bye { .. } => "bye",
+    Self::Relay { .. } => "relay",
+    Self::RelayAnswer { .. } => "relay-answer",
     Self::Unknown => "unknown",
 );
 variants!(Command:
@@ -304,6 +318,8 @@ variants!(SignalingCode:
     Self::CodeNotFound => "code-not-found",
     Self::NearbyUnavailable => "nearby-unavailable",
     Self::RateLimited => "rate-limited",
+    Self::RelayOff => "relay-off",
+    Self::RelayQuota => "relay-quota",
     Self::ShuttingDown => "shutting-down",
     Self::Unknown => "unknown",
 );
@@ -705,6 +721,10 @@ fn signal(body: SignalBody) -> Signal {
     }
 }
 
+fn relay_ticket() -> RelayTicket {
+    RelayTicket::from_bytes(*b"relay-ticket-017")
+}
+
 fn signals() -> Vec<(&'static str, Signal)> {
     let sdp = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\n".to_owned();
     let candidate =
@@ -739,6 +759,18 @@ fn signals() -> Vec<(&'static str, Signal)> {
             "bye-for-good",
             signal(SignalBody::Bye {
                 code: Some(Code::Unverified),
+            }),
+        ),
+        (
+            "relay",
+            signal(SignalBody::Relay {
+                ticket: relay_ticket(),
+            }),
+        ),
+        (
+            "relay-answer",
+            signal(SignalBody::RelayAnswer {
+                nonce: AnswerNonce::from_bytes(*b"answer-nonce-017"),
             }),
         ),
         ("unknown", signal(SignalBody::Unknown)),
@@ -802,6 +834,7 @@ fn client_messages() {
         ),
         ("leave", ClientMessage::Leave { room: Room::Nearby }),
         ("update", ClientMessage::Update { device: device() }),
+        ("open-relay", ClientMessage::OpenRelay { to: peer_id() }),
         ("unknown", ClientMessage::Unknown),
     ];
     let names = signals()
@@ -860,6 +893,7 @@ fn server_messages() {
                         credential: Some("c2VjcmV0".to_owned()),
                     },
                 ],
+                relay: true,
             }),
         ),
         (
@@ -870,6 +904,7 @@ fn server_messages() {
                 address: "127.0.0.1".to_owned(),
                 time: 0,
                 ice_servers: Vec::new(),
+                relay: false,
             }),
         ),
         (
@@ -921,6 +956,13 @@ fn server_messages() {
             },
         ),
         (
+            "relay",
+            ServerMessage::Relay {
+                to: peer_id(),
+                ticket: relay_ticket(),
+            },
+        ),
+        (
             "error",
             ServerMessage::Error {
                 code: SignalingCode::InvalidMessage,
@@ -968,6 +1010,39 @@ fn server_messages() {
             let text = std::str::from_utf8(golden).expect("golden files are text");
             ServerMessage::decode(text).expect("golden files parse")
         },
+    );
+}
+
+#[test]
+fn relay_messages() {
+    fn text(golden: &[u8]) -> &str {
+        std::str::from_utf8(golden).expect("golden files are text")
+    }
+    check(
+        "relay-client",
+        "json",
+        &[
+            (
+                "join",
+                RelayClientMessage::Join {
+                    ticket: relay_ticket(),
+                },
+            ),
+            ("unknown", RelayClientMessage::Unknown),
+        ],
+        |message| message.encode().into_bytes(),
+        |golden| RelayClientMessage::decode(text(golden)).expect("golden files parse"),
+    );
+    check(
+        "relay-server",
+        "json",
+        &[
+            ("joined", RelayServerMessage::Joined { credit: 1_048_576 }),
+            ("credit", RelayServerMessage::Credit { bytes: 262_144 }),
+            ("unknown", RelayServerMessage::Unknown),
+        ],
+        |message| message.encode().into_bytes(),
+        |golden| RelayServerMessage::decode(text(golden)).expect("golden files parse"),
     );
 }
 
@@ -1646,6 +1721,8 @@ fn closed_sets_of_words() {
             SignalingCode::CodeNotFound,
             SignalingCode::NearbyUnavailable,
             SignalingCode::RateLimited,
+            SignalingCode::RelayOff,
+            SignalingCode::RelayQuota,
             SignalingCode::ShuttingDown,
             SignalingCode::Unknown,
         ],

@@ -267,6 +267,7 @@ impl World {
                         address,
                         time: self.now / 1000,
                         ice_servers,
+                        relay: false,
                     }),
                 );
             }

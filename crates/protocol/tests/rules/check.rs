@@ -12,6 +12,7 @@ use tabferry_protocol::limits::{
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, Item, Manifest};
 use tabferry_protocol::name::is_invisible;
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
 use tabferry_protocol::signaling::{ClientMessage, Peer, ServerMessage, Signal, SignalBody};
 use tabferry_protocol::version::Versions;
 
@@ -91,6 +92,7 @@ pub(crate) fn client_message(text: &str) {
         ClientMessage::Join { device: None, .. }
         | ClientMessage::Open { .. }
         | ClientMessage::Leave { .. }
+        | ClientMessage::OpenRelay { .. }
         | ClientMessage::Unknown => {}
     }
     assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));
@@ -117,10 +119,21 @@ pub(crate) fn server_message(text: &str) {
         ServerMessage::Signal { signal: inner, .. } => signal(inner),
         ServerMessage::PeerLeft { .. }
         | ServerMessage::RoomClosed { .. }
+        | ServerMessage::Relay { .. }
         | ServerMessage::Error { .. }
         | ServerMessage::Unknown => {}
     }
     assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));
+}
+
+/// Reads a text as either end's message on a relay's socket; if it is one, it can be written and read again.
+pub(crate) fn relay_message(text: &str) {
+    if let Ok(message) = RelayClientMessage::decode(text) {
+        assert_eq!(RelayClientMessage::decode(&message.encode()), Ok(message));
+    }
+    if let Ok(message) = RelayServerMessage::decode(text) {
+        assert_eq!(RelayServerMessage::decode(&message.encode()), Ok(message));
+    }
 }
 
 fn peer(peer: &Peer) {
@@ -158,6 +171,8 @@ fn signal(signal: &Signal) {
         SignalBody::EndOfCandidates
         | SignalBody::RestartRequest
         | SignalBody::Bye { .. }
+        | SignalBody::Relay { .. }
+        | SignalBody::RelayAnswer { .. }
         | SignalBody::Unknown => {}
     }
 }

@@ -9,6 +9,7 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{ControlFrame, Decline, Propose};
 use tabferry_protocol::id::{PeerId, WireTransferId};
 use tabferry_protocol::manifest::{Entry, FileEntry, Manifest};
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
 use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, SignalBody, SignalingCode};
 
 fn golden(folder: &str) -> Vec<Vec<u8>> {
@@ -67,6 +68,18 @@ fn unknown_fields_are_ignored_everywhere() {
         let read = ServerMessage::decode(text);
         assert!(read.is_ok());
         assert_eq!(ServerMessage::decode(&extended(&message)), read);
+    }
+    for message in golden("relay-client") {
+        let text = str::from_utf8(&message).expect("golden files are text");
+        let read = RelayClientMessage::decode(text);
+        assert!(read.is_ok());
+        assert_eq!(RelayClientMessage::decode(&extended(&message)), read);
+    }
+    for message in golden("relay-server") {
+        let text = str::from_utf8(&message).expect("golden files are text");
+        let read = RelayServerMessage::decode(text);
+        assert!(read.is_ok());
+        assert_eq!(RelayServerMessage::decode(&extended(&message)), read);
     }
 }
 
@@ -302,8 +315,32 @@ fn a_known_kind_that_is_broken_is_no_unknown_kind() {
     ] {
         assert!(ServerMessage::decode(text).is_err(), "{text}");
     }
+    for text in [
+        "{}",
+        r#"{"type":"join"}"#,
+        r#"{"type":"join","ticket":"x"}"#,
+        r#"{"type":"join","ticket":null}"#,
+        "[]",
+        "",
+    ] {
+        assert!(RelayClientMessage::decode(text).is_err(), "{text}");
+    }
+    for text in [
+        "{}",
+        r#"{"type":"joined"}"#,
+        r#"{"type":"joined","credit":-1}"#,
+        r#"{"type":"credit","bytes":1.5}"#,
+        r#"{"type":"credit","bytes":"1"}"#,
+        "[]",
+        "",
+    ] {
+        assert!(RelayServerMessage::decode(text).is_err(), "{text}");
+    }
     for signal in [
         r#"{"signal":"bye"}"#,
+        r#"{"connection":"CONN","signal":"relay"}"#,
+        r#"{"connection":"CONN","signal":"relay","ticket":"CONN1"}"#,
+        r#"{"connection":"CONN","signal":"relay-answer"}"#,
         r#"{"connection":"CONN","signal":"offer"}"#,
         r#"{"connection":"CONN","signal":"offer","sdp":null}"#,
         r#"{"connection":"CONN","signal":"candidate","candidate":1}"#,
