@@ -320,6 +320,9 @@ pub const RELAY_CREDIT_BYTES: u64 = 1024 * 1024;
 /// The server gives credit back in steps of this: often enough that the window never runs dry.
 pub const RELAY_CREDIT_STEP_BYTES: u64 = RELAY_CREDIT_BYTES / 4;
 
+/// Read buffer of a relay's socket in bytes: a long message in few pieces.
+pub const RELAY_READ_BUFFER_BYTES: usize = 32 * 1024;
+
 /// Both ends must have joined a relayed connection this long after one of them got the ticket: a signal and two
 /// connections, on slow links. Milliseconds.
 pub const RELAY_TICKET_LIFE_MS: u64 = 30_000;

@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tabferry_protocol::id::PeerId;
-use tabferry_protocol::signaling::{ClientMessage, IceServer, ServerMessage, SignalingCode};
+use tabferry_protocol::id::{PeerId, RelayTicket};
+use tabferry_protocol::signaling::{ClientMessage, ServerMessage, SignalingCode};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::address::Location;
@@ -15,13 +16,18 @@ use crate::clock::Now;
 use crate::codes::CodeQuotas;
 use crate::metrics::Metrics;
 use crate::outbox::{Full, Outbox, QueueLimits};
-use crate::rooms::{Action, Incoming, PeerQuotas, Rooms};
+use crate::random::random;
+use crate::relay_desk::RelayDesk;
+use crate::relay_socket::Endpoint;
+use crate::rooms::{Action, Incoming, PeerQuotas, Rooms, Services};
 
 /// Everything the sockets share.
 #[derive(Debug)]
 pub(crate) struct Hub {
     state: Mutex<State>,
     queue: QueueLimits,
+    /// Who gives out tickets, where the server relays.
+    desk: Option<Arc<RelayDesk<Endpoint>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -42,17 +48,19 @@ impl Hub {
         quotas: PeerQuotas,
         codes: CodeQuotas,
         queue: QueueLimits,
-        ice_servers: Vec<IceServer>,
+        services: Services,
+        desk: Option<Arc<RelayDesk<Endpoint>>>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let state = State {
-            rooms: Rooms::new(quotas, codes, ice_servers),
+            rooms: Rooms::new(quotas, codes, services),
             outboxes: HashMap::new(),
             stopping: false,
         };
         Self {
             state: Mutex::new(state),
             queue,
+            desk,
             metrics,
         }
     }
@@ -156,6 +164,12 @@ impl Hub {
                         }
                     }
                 }
+                Action::OpenRelay { from, address, to } => {
+                    actions.push_back(Action::Send {
+                        to: vec![from],
+                        message: self.open_relay(address, to),
+                    });
+                }
                 Action::Close { peer, ending } => {
                     if let Some(outbox) = state.outboxes.remove(&peer) {
                         outbox.close(ending);
@@ -165,6 +179,22 @@ impl Hub {
         }
         self.metrics.set_population(&state.rooms);
         done
+    }
+
+    /// The answer to a peer at `address` that may have a relayed connection with another one.
+    fn open_relay(&self, address: IpAddr, to: PeerId) -> ServerMessage {
+        let issued = match &self.desk {
+            Some(desk) => desk.issue(address, || RelayTicket::from_bytes(random())),
+            None => Err(SignalingCode::RelayOff),
+        };
+        match issued {
+            Ok(ticket) => ServerMessage::Relay { to, ticket },
+            Err(code) => ServerMessage::Error {
+                code,
+                to: Some(to),
+                room: None,
+            },
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ipnet::IpNet;
-use tabferry_protocol::limits::ICE_SERVER_URL_BYTES;
+use tabferry_protocol::limits::{ICE_SERVER_URL_BYTES, SOURCE_RELAY_GIB_PER_DAY};
 use tabferry_protocol::signaling::IceServer;
 use tabferry_signaling::bucket::Rate;
+use tabferry_signaling::config::{RelayLimits, gib};
 use tabferry_signaling::origin::{AllowedOrigins, WebOrigin};
 use tabferry_signaling::proxy::TrustedProxies;
 use tabferry_signaling::tls::TlsFiles;
@@ -19,6 +20,9 @@ use tracing_subscriber::EnvFilter;
 
 /// Exit code for what can be put right on the command line; the same as clap's.
 const EXIT_USAGE: u8 = 2;
+
+/// See `--relay-quota-gib`.
+const DEFAULT_RELAY_GIB: NonZeroU32 = NonZeroU32::new(SOURCE_RELAY_GIB_PER_DAY).unwrap();
 
 /// Lets the devices of one network find each other and connect. It passes on who is there and how to connect; what
 /// people send goes directly from device to device.
@@ -103,9 +107,17 @@ struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().sources.new.per_minute)]
     source_per_minute: NonZeroU32,
 
-    /// Limit connections and codes of loopback and private addresses too.
+    /// Limit connections, codes and relaying of loopback and private addresses too.
     #[arg(long)]
     limit_private: bool,
+
+    /// Relay nothing: devices without a direct path to each other can't send files then.
+    #[arg(long)]
+    no_relay: bool,
+
+    /// GiB that one source may have relayed in a day.
+    #[arg(long, value_name = "GIB", default_value_t = DEFAULT_RELAY_GIB)]
+    relay_quota_gib: NonZeroU32,
 
     /// Messages of one client at once.
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().peers.messages.burst)]
@@ -169,6 +181,12 @@ fn config(arguments: Arguments) -> Config {
         .zip(arguments.tls_key)
         .map(|(certificate, key)| TlsFiles { certificate, key });
     config.log_addresses = arguments.log_addresses;
+    config.relay = (!arguments.no_relay).then(|| {
+        let mut relay = RelayLimits::default();
+        relay.quotas.source_bytes_per_day = gib(arguments.relay_quota_gib);
+        relay.quotas.limit_private = arguments.limit_private;
+        relay
+    });
     let limits = &mut config.limits;
     limits.connections = arguments.max_connections;
     limits.sources.connections = arguments.source_connections;

@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use tabferry_protocol::relay::RelayEnd;
 use tabferry_protocol::signaling::{ServerMessage, SignalingCode};
 
 use crate::close::Ending;
@@ -36,6 +37,9 @@ pub(crate) struct Metrics {
     errors: Family<Code, Counter>,
     closes: Family<Close, Counter>,
     doubtful_forwarding: Counter,
+    relays: Gauge<i64, AtomicI64>,
+    relayed_bytes: Counter,
+    relay_closes: Family<Close, Counter>,
     peers: Gauge<i64, AtomicI64>,
     rooms: Family<Kind, Gauge<i64, AtomicI64>>,
 }
@@ -71,6 +75,9 @@ impl Metrics {
             errors: Family::default(),
             closes: Family::default(),
             doubtful_forwarding: Counter::default(),
+            relays: Gauge::default(),
+            relayed_bytes: Counter::default(),
+            relay_closes: Family::default(),
             peers: Gauge::default(),
             rooms: Family::default(),
             registry: Registry::default(),
@@ -102,6 +109,17 @@ impl Metrics {
             "doubtful_forwarding",
             "X-Forwarded-For headers that were not believed or not readable, or missing",
             metrics.doubtful_forwarding.clone(),
+        );
+        registry.register("relays", "Relayed connections now", metrics.relays.clone());
+        registry.register(
+            "relayed_bytes",
+            "Bytes relayed, counted where they come in",
+            metrics.relayed_bytes.clone(),
+        );
+        registry.register(
+            "relay_closes",
+            "Sockets of relays closed by the server",
+            metrics.relay_closes.clone(),
         );
         registry.register("peers", "Peers connected now", metrics.peers.clone());
         registry.register("rooms", "Rooms in use now", metrics.rooms.clone());
@@ -146,6 +164,26 @@ impl Metrics {
             reason: ending.reason(),
         };
         self.closes.get_or_create(&close).inc();
+    }
+
+    pub(crate) fn count_relay_begun(&self) {
+        self.relays.inc();
+    }
+
+    pub(crate) fn count_relay_ended(&self) {
+        self.relays.dec();
+    }
+
+    pub(crate) fn count_relayed(&self, bytes: u64) {
+        self.relayed_bytes.inc_by(bytes);
+    }
+
+    pub(crate) fn count_relay_close(&self, end: RelayEnd) {
+        let close = Close {
+            code: end.code().into(),
+            reason: end.reason(),
+        };
+        self.relay_closes.get_or_create(&close).inc();
     }
 
     pub(crate) fn set_population(&self, rooms: &Rooms) {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use tabferry_protocol::card::{DeviceCard, EndpointKind};
@@ -51,6 +52,15 @@ pub enum Action {
         /// What.
         message: ServerMessage,
     },
+    /// Give a peer a ticket for a relayed connection, or tell it why not.
+    OpenRelay {
+        /// Who asks.
+        from: PeerId,
+        /// Where it is: whose quota the connection uses.
+        address: IpAddr,
+        /// With whom; the two may talk to each other.
+        to: PeerId,
+    },
     /// Close a peer's socket after what was sent to it. The peer is already forgotten here.
     Close {
         /// Whose.
@@ -64,8 +74,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Rooms {
     quotas: PeerQuotas,
-    /// Announced to every peer.
-    ice_servers: Vec<IceServer>,
+    services: Services,
     peers: HashMap<PeerId, Member>,
     /// Rooms that someone is in, with their members in order of arrival.
     rooms: HashMap<RoomKey, Vec<Place>>,
@@ -74,6 +83,15 @@ pub struct Rooms {
     /// Nearby rooms that may mix strangers, and how many peers are the reason: nobody is in these rooms.
     doubtful: HashMap<NearbyKey, usize>,
     census: Census,
+}
+
+/// What the server has for its peers besides rooms: announced to all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Services {
+    /// For their connections.
+    pub ice_servers: Vec<IceServer>,
+    /// Whether it relays.
+    pub relay: bool,
 }
 
 /// How many rooms of each kind someone is in.
@@ -139,7 +157,9 @@ struct About {
 impl About {
     fn message(incoming: &Incoming) -> Self {
         match incoming {
-            Incoming::Message(ClientMessage::Signal { to, .. }) => Self::peer(*to),
+            Incoming::Message(
+                ClientMessage::Signal { to, .. } | ClientMessage::OpenRelay { to },
+            ) => Self::peer(*to),
             Incoming::Message(ClientMessage::Join { room, .. }) => Self::room(*room),
             Incoming::Message(ClientMessage::Open { nameplate }) => Self::room(Room::Code {
                 nameplate: *nameplate,
@@ -178,10 +198,10 @@ struct Member {
 
 impl Rooms {
     /// No peers yet.
-    pub fn new(quotas: PeerQuotas, codes: CodeQuotas, ice_servers: Vec<IceServer>) -> Self {
+    pub fn new(quotas: PeerQuotas, codes: CodeQuotas, services: Services) -> Self {
         Self {
             quotas,
-            ice_servers,
+            services,
             peers: HashMap::new(),
             rooms: HashMap::new(),
             codes: Codes::new(codes),
@@ -250,6 +270,7 @@ impl Rooms {
             },
             ClientMessage::Signal { to, signal } => self.route(id, to, signal),
             ClientMessage::Update { device } => self.update(id, device),
+            ClientMessage::OpenRelay { to } => self.open_relay(id, to),
         }
     }
 
@@ -338,7 +359,8 @@ impl Rooms {
             peer: id,
             address: member.location.address.to_canonical().to_string(),
             time: now.unix_seconds,
-            ice_servers: self.ice_servers.clone(),
+            ice_servers: self.services.ice_servers.clone(),
+            relay: self.services.relay,
         };
         let location = member.location;
         let mut actions = send(vec![id], ServerMessage::Welcome(welcome));
@@ -539,6 +561,21 @@ impl Rooms {
             return answer(from, SignalingCode::PeerNotFound, About::peer(to));
         }
         send(vec![to], ServerMessage::Signal { from, signal })
+    }
+
+    /// Lets a peer have a relayed connection with another one, under the same rule as for signals.
+    fn open_relay(&self, from: PeerId, to: PeerId) -> Vec<Action> {
+        if !self.services.relay {
+            return answer(from, SignalingCode::RelayOff, About::peer(to));
+        }
+        match self.peers.get(&from) {
+            Some(member) if from != to && self.shared(from, to) => vec![Action::OpenRelay {
+                from,
+                address: member.location.address,
+                to,
+            }],
+            _ => answer(from, SignalingCode::PeerNotFound, About::peer(to)),
+        }
     }
 
     /// Whether two peers are in a common room.

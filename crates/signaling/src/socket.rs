@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tabferry_protocol::id::PeerId;
-use tabferry_protocol::limits::{SIGNALING_MESSAGE_BYTES, SOCKET_READ_BUFFER_BYTES};
+use tabferry_protocol::limits::SIGNALING_MESSAGE_BYTES;
 use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::OwnedSemaphorePermit;
@@ -35,14 +35,51 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// the client might not see the close frame.
 const CLOSE_DISCARD_BYTES: u64 = 4 * SIGNALING_MESSAGE_BYTES as u64;
 
-/// Makes a WebSocket of an upgraded connection.
-pub(crate) async fn open(upgraded: Upgraded) -> Socket {
+/// How long and for how many bytes more a client is heard after its close frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) time: Duration,
+    pub(crate) bytes: u64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            time: CLOSE_PATIENCE,
+            bytes: CLOSE_DISCARD_BYTES,
+        }
+    }
+}
+
+/// What a client did that is no WebSocket, or not one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It breaks the rules of WebSocket.
+    Protocol,
+    /// A text message that is not UTF-8.
+    NotText,
+    /// A message beyond the limit.
+    TooLong,
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Protocol => Self::ProtocolError,
+            Fault::NotText => Self::NotText,
+            Fault::TooLong => Self::TooLong,
+        }
+    }
+}
+
+/// Makes a WebSocket of an upgraded connection, with messages up to `longest` bytes, read in pieces of `read_buffer`.
+pub(crate) async fn open(upgraded: Upgraded, longest: usize, read_buffer: usize) -> Socket {
     let config = WebSocketConfig::default()
-        .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+        .read_buffer_size(read_buffer)
         .write_buffer_size(0)
-        .max_write_buffer_size(2 * SIGNALING_MESSAGE_BYTES)
-        .max_message_size(Some(SIGNALING_MESSAGE_BYTES))
-        .max_frame_size(Some(SIGNALING_MESSAGE_BYTES));
+        .max_write_buffer_size(2 * longest)
+        .max_message_size(Some(longest))
+        .max_frame_size(Some(longest));
     WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await
 }
 
@@ -95,7 +132,7 @@ impl Line<'_> {
                     heard = Instant::now();
                     let incoming = match frame {
                         Some(Ok(frame)) => read(&frame)?,
-                        Some(Err(error)) => return blame(&error),
+                        Some(Err(error)) => return fault(&error).map(Ending::from),
                         None => return None,
                     };
                     if self.hub.receive(self.id, incoming) {
@@ -141,15 +178,19 @@ pub(crate) async fn tell(socket: &mut Socket, message: &ServerMessage) {
     let _ = timeout(CLOSE_PATIENCE, socket.send(Message::text(message.encode()))).await;
 }
 
-/// Ends the WebSocket, with a close frame where the server is the one who ends it.
-pub(crate) async fn close(mut socket: Socket, ending: Option<Ending>) {
+/// Ends the WebSocket, with a close frame of this code and reason where the server is the one who ends it.
+pub(crate) async fn close(
+    mut socket: Socket,
+    ending: Option<(u16, &'static str)>,
+    patience: Patience,
+) {
     let farewell = async {
         // Whatever fails from here on, the connection ends: there is no one left to tell.
         let _ = match ending {
-            Some(ending) => {
+            Some((code, reason)) => {
                 let frame = CloseFrame {
-                    code: ending.code().into(),
-                    reason: ending.reason().into(),
+                    code: code.into(),
+                    reason: reason.into(),
                 };
                 socket.send(Message::Close(Some(frame))).await
             }
@@ -158,10 +199,10 @@ pub(crate) async fn close(mut socket: Socket, ending: Option<Ending>) {
         };
         let connection = socket.get_mut();
         let _ = connection.shutdown().await;
-        let mut rest = connection.take(CLOSE_DISCARD_BYTES);
+        let mut rest = connection.take(patience.bytes);
         let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
     };
-    let _ = timeout(CLOSE_PATIENCE, farewell).await;
+    let _ = timeout(patience.time, farewell).await;
 }
 
 /// What a frame says; `None` is the client's goodbye.
@@ -176,13 +217,13 @@ fn read(frame: &Message) -> Option<Incoming> {
     }
 }
 
-/// Whether an error is the client's, and which.
-fn blame(error: &Error) -> Option<Ending> {
+/// Whether an error is the client's fault, and which.
+pub(crate) fn fault(error: &Error) -> Option<Fault> {
     match error {
-        Error::Capacity(_) => Some(Ending::TooLong),
-        Error::Utf8(_) => Some(Ending::NotText),
+        Error::Capacity(_) => Some(Fault::TooLong),
+        Error::Utf8(_) => Some(Fault::NotText),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(Ending::ProtocolError),
+        Error::Protocol(_) => Some(Fault::Protocol),
         _ => None,
     }
 }

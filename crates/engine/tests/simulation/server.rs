@@ -350,7 +350,9 @@ impl World {
                     }
                 }
             }
-            ClientMessage::Unknown => panic!("an engine says what it means"),
+            ClientMessage::OpenRelay { .. } | ClientMessage::Unknown => {
+                panic!("an engine says what it means")
+            }
         }
     }
 
