@@ -300,8 +300,8 @@ pub const SILENCE_TIMEOUT_MS: u64 = 60_000;
 /// A server that stops gives its sockets this long to close. Milliseconds.
 pub const DRAIN_TIMEOUT_MS: u64 = 5_000;
 
-/// Read buffer of one WebSocket in bytes. Most clients are idle, and this is what an idle one costs.
-pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Read buffer of one WebSocket in bytes. Most clients are idle, and this is what an idle one costs; most messages fit.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 2 * 1024;
 
 /// Send and receive buffers of one socket in the kernel, in bytes: else a client that does not read is noticed
 /// only after megabytes.

@@ -41,8 +41,12 @@ pub(crate) struct Metrics {
     relayed_bytes: Counter,
     relay_closes: Family<Close, Counter>,
     peers: Gauge<i64, AtomicI64>,
-    rooms: Family<Kind, Gauge<i64, AtomicI64>>,
+    /// In the order of [`KINDS`]: a look-up for each message would be too much.
+    rooms: [Gauge<i64, AtomicI64>; 4],
 }
+
+/// Kinds of rooms.
+const KINDS: [&str; 4] = ["nearby", "code", "group", "pair"];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reason {
@@ -68,6 +72,7 @@ struct Close {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("tabferry_signaling");
+        let rooms = Family::<Kind, Gauge<i64, AtomicI64>>::default();
         let metrics = Self {
             connections: Counter::default(),
             refused: Family::default(),
@@ -79,7 +84,7 @@ impl Metrics {
             relayed_bytes: Counter::default(),
             relay_closes: Family::default(),
             peers: Gauge::default(),
-            rooms: Family::default(),
+            rooms: KINDS.map(|kind| rooms.get_or_create(&Kind { kind }).clone()),
             registry: Registry::default(),
         };
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -122,7 +127,7 @@ impl Metrics {
             metrics.relay_closes.clone(),
         );
         registry.register("peers", "Peers connected now", metrics.peers.clone());
-        registry.register("rooms", "Rooms in use now", metrics.rooms.clone());
+        registry.register("rooms", "Rooms in use now", rooms);
         Self {
             registry,
             ..metrics
@@ -189,13 +194,9 @@ impl Metrics {
     pub(crate) fn set_population(&self, rooms: &Rooms) {
         self.peers.set(count(rooms.peers()));
         let census = rooms.census();
-        for (kind, number) in [
-            ("nearby", census.nearby),
-            ("code", census.code),
-            ("group", census.group),
-            ("pair", census.pair),
-        ] {
-            self.rooms.get_or_create(&Kind { kind }).set(count(number));
+        let numbers = [census.nearby, census.code, census.group, census.pair];
+        for (gauge, number) in self.rooms.iter().zip(numbers) {
+            gauge.set(count(number));
         }
     }
 

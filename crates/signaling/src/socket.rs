@@ -1,10 +1,11 @@
 //! The life of one WebSocket: reads, writes, pings, timeouts, closing. It must not know rooms, nor wait for any other
 //! socket.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tabferry_protocol::id::PeerId;
@@ -110,13 +111,11 @@ impl Line<'_> {
         let mut pending = Some(pending);
         let mut heard = Instant::now();
         let mut pinged = heard;
+        let mut held = None;
+        // Whatever happens makes the next alarm later: it is set again only when it has come.
+        let first = heard + self.limits.ping_interval.min(self.limits.silence);
+        let mut alarm = pin!(sleep_until(hello_by.min(first)));
         loop {
-            let silent_at = heard + self.limits.silence;
-            let ping_at = heard.max(pinged) + self.limits.ping_interval;
-            let hello_by = pending.as_ref().map(|_| hello_by);
-            let wake_at = hello_by
-                .map_or(silent_at, |at| at.min(silent_at))
-                .min(ping_at);
             tokio::select! {
                 // Who asks much gets its answers before it may ask more.
                 biased;
@@ -128,7 +127,7 @@ impl Line<'_> {
                     }
                     Outgoing::Close(ending) => return Some(ending),
                 },
-                frame = socket.next() => {
+                frame = next(&mut held, socket) => {
                     heard = Instant::now();
                     let incoming = match frame {
                         Some(Ok(frame)) => read(&frame)?,
@@ -140,20 +139,31 @@ impl Line<'_> {
                     }
                     // A burst that is here already must not be handled in one go: those whom it concerns could not
                     // empty their queues meanwhile.
-                    yield_now().await;
+                    held = socket.next().now_or_never();
+                    if held.is_some() {
+                        yield_now().await;
+                    }
                 }
-                () = sleep_until(wake_at) => {
+                () = &mut alarm => {
                     let now = Instant::now();
+                    let silent_at = heard + self.limits.silence;
+                    let ping_at = heard.max(pinged) + self.limits.ping_interval;
+                    let hello_by = pending.as_ref().map(|_| hello_by);
                     if hello_by.is_some_and(|at| at <= now) {
                         return Some(Ending::HelloTimeout);
                     }
                     if silent_at <= now {
                         return Some(Ending::SilenceTimeout);
                     }
-                    pinged = now;
-                    if let Err(ending) = self.write(socket, Message::Ping(Bytes::new())).await {
-                        return ending;
+                    let mut next = silent_at.min(ping_at);
+                    if ping_at <= now {
+                        pinged = now;
+                        next = silent_at.min(now + self.limits.ping_interval);
+                        if let Err(ending) = self.write(socket, Message::Ping(Bytes::new())).await {
+                            return ending;
+                        }
                     }
+                    alarm.as_mut().reset(hello_by.map_or(next, |at| at.min(next)));
                 }
             }
         }
@@ -162,6 +172,8 @@ impl Line<'_> {
     /// Writes a message, unless that blocks for too long or the peer is cut meanwhile.
     async fn write(&self, socket: &mut Socket, message: Message) -> Result<(), Option<Ending>> {
         tokio::select! {
+            // Hardly any write blocks.
+            biased;
             written = timeout(self.limits.blocked_write, socket.send(message)) => match written {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => Err(None),
@@ -171,6 +183,17 @@ impl Line<'_> {
         }
     }
 }
+
+/// A frame that was read already, or the next one.
+async fn next(held: &mut Option<Frame>, socket: &mut Socket) -> Frame {
+    match held.take() {
+        Some(frame) => frame,
+        None => socket.next().await,
+    }
+}
+
+/// What comes from a socket.
+type Frame = Option<Result<Message, Error>>;
 
 /// Tells a client something before its socket is closed.
 pub(crate) async fn tell(socket: &mut Socket, message: &ServerMessage) {
