@@ -26,7 +26,7 @@ pub(crate) struct Signaling {
     problem: Option<SignalingProblem>,
     /// What the server said of its reason before it closed the socket.
     refusal: Option<SignalingProblem>,
-    /// From the last welcome: also good for connections made while the server is away.
+    /// From the last welcome, or renewed since: also good for connections made while the server is away.
     ice_servers: Vec<IceServer>,
 }
 
@@ -142,6 +142,10 @@ impl Signaling {
                 },
             ) => {
                 self.refusal = Some(SignalingProblem::Refused);
+                None
+            }
+            (State::Online, ServerMessage::IceServers { ice_servers }) => {
+                self.ice_servers = ice_servers;
                 None
             }
             (State::Online, message) => Some(message),

@@ -228,6 +228,13 @@ pub const ICE_SERVERS: usize = 8;
 /// See [`ICE_SERVERS`].
 pub const ICE_SERVER_URL_BYTES: usize = 256;
 
+/// Credentials for a TURN server are good for so long, and replaced after half of it: whoever is connected has some that are
+/// good for three hours at least, also while the signaling server is away. What is relayed by then goes on. Seconds.
+pub const TURN_CREDENTIAL_LIFE_SECONDS: u64 = 6 * 60 * 60;
+
+/// Longest secret that is shared with TURN servers, in bytes: more than HMAC-SHA1 has any use for.
+pub const TURN_SECRET_BYTES: usize = 1024;
+
 // The signaling server. Those that a server's operator may change are defaults.
 
 /// Connections one server holds at once: two thousand rooms of ten, in a few hundred MiB.

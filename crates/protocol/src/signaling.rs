@@ -127,6 +127,11 @@ tagged! {
             /// What.
             signal: Signal,
         },
+        /// Take these ICE servers in place of those of the welcome: their credentials expire later.
+        IceServers {
+            /// For peer connections.
+            ice_servers: Vec<IceServer>,
+        },
         /// Answer to open-relay: what both ends [join](crate::relay) with. The peer hears of it from us.
         Relay {
             /// The peer that the connection is with.
@@ -378,15 +383,68 @@ impl ClientMessage {
     }
 }
 
+/// A signal on its way from one client to another: the message that the receiver gets.
+///
+/// A server passes on many. It reads these once and keeps the text of the signal as it is, where that is certain to be a signal to
+/// whoever reads it: one of the frequent kinds, without any field that only a newer version knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedSignal(String);
+
+impl PassedSignal {
+    /// Reads a client's message. `None` for everything else than such a signal: [`ClientMessage::decode`] says what it is,
+    /// which may be a signal all the same.
+    pub fn read(text: &str, from: PeerId) -> Option<(PeerId, Self)> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Message<'a> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            to: PeerId,
+            #[serde(borrow)]
+            signal: &'a RawValue,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields<'a> {
+            #[serde(rename = "connection")]
+            _connection: ConnectionId,
+            signal: &'a str,
+            sdp: Option<String>,
+            nonce: Option<AnswerNonce>,
+            candidate: Option<String>,
+            mid: Option<String>,
+        }
+        let Message { kind, to, signal } = serde_json::from_str(text).ok()?;
+        if kind != "signal" {
+            return None;
+        }
+        let signal = signal.get();
+        let fields: Fields<'_> = serde_json::from_str(signal).ok()?;
+        match fields.signal {
+            "offer" => check_sdp(fields.sdp.as_deref()?),
+            "answer" => {
+                fields.nonce?;
+                check_sdp(fields.sdp.as_deref()?)
+            }
+            "candidate" => check_candidate(fields.candidate.as_deref()?, fields.mid.as_deref()),
+            "end-of-candidates" => Ok(()),
+            _ => return None,
+        }
+        .ok()?;
+        let passed = format!(r#"{{"type":"signal","from":"{from}","signal":{signal}}}"#);
+        (text.len().max(passed.len()) <= SIGNALING_MESSAGE_BYTES).then_some((to, Self(passed)))
+    }
+
+    /// The message as JSON.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
 impl ServerMessage {
     /// The message as JSON.
     pub fn encode(&self) -> String {
-        let longest = match self {
-            Self::Signal { signal, .. } => signal.body.longest(),
-            _ => 0,
-        };
-        // Room for what an SDP's line ends take besides, so that the text need not move while it is written.
-        encode_into(self, longest + longest / 8 + 256)
+        encode(self)
     }
 
     /// Reads a server's message and checks its limits.
@@ -396,15 +454,14 @@ impl ServerMessage {
         match &message {
             Self::Signal { signal, .. } => signal.check()?,
             Self::Joined { peers, .. } => check("peers", peers.len(), ROOM_PEERS)?,
-            Self::Welcome(welcome) => {
-                let longest = welcome
-                    .ice_servers
-                    .iter()
-                    .map(|server| server.url.len())
-                    .max()
-                    .unwrap_or_default();
-                check("ICE servers", welcome.ice_servers.len(), ICE_SERVERS)?;
-                check("an ICE server's URL", longest, ICE_SERVER_URL_BYTES)?;
+            Self::Welcome(Welcome { ice_servers, .. }) | Self::IceServers { ice_servers } => {
+                let lengths = ice_servers.iter().map(|server| server.url.len());
+                check("ICE servers", ice_servers.len(), ICE_SERVERS)?;
+                check(
+                    "an ICE server's URL",
+                    lengths.max().unwrap_or_default(),
+                    ICE_SERVER_URL_BYTES,
+                )?;
             }
             _ => {}
         }
@@ -412,37 +469,30 @@ impl ServerMessage {
     }
 }
 
-impl SignalBody {
-    /// Bytes of its longest text.
-    fn longest(&self) -> usize {
-        match self {
-            Self::Offer { sdp } | Self::Answer { sdp, .. } => sdp.len(),
-            Self::Candidate { candidate, .. } => candidate.len(),
-            _ => 0,
+impl Signal {
+    fn check(&self) -> Result<(), InvalidFrame> {
+        match &self.body {
+            SignalBody::Offer { sdp } | SignalBody::Answer { sdp, .. } => check_sdp(sdp),
+            SignalBody::Candidate { candidate, mid } => check_candidate(candidate, mid.as_deref()),
+            _ => Ok(()),
         }
     }
 }
 
-impl Signal {
-    fn check(&self) -> Result<(), InvalidFrame> {
-        match &self.body {
-            SignalBody::Offer { sdp } | SignalBody::Answer { sdp, .. } => {
-                check("SDP bytes", sdp.len(), SDP_BYTES)?;
-                check_lines(sdp, b"\r\n")
-            }
-            SignalBody::Candidate { candidate, mid } => {
-                let mid = mid.as_deref().unwrap_or_default();
-                check(
-                    "candidate bytes",
-                    candidate.len() + mid.len(),
-                    CANDIDATE_BYTES,
-                )?;
-                check_lines(candidate, b"")?;
-                check_lines(mid, b"")
-            }
-            _ => Ok(()),
-        }
-    }
+fn check_sdp(sdp: &str) -> Result<(), InvalidFrame> {
+    check("SDP bytes", sdp.len(), SDP_BYTES)?;
+    check_lines(sdp, b"\r\n")
+}
+
+fn check_candidate(candidate: &str, mid: Option<&str>) -> Result<(), InvalidFrame> {
+    let mid = mid.unwrap_or_default();
+    check(
+        "candidate bytes",
+        candidate.len() + mid.len(),
+        CANDIDATE_BYTES,
+    )?;
+    check_lines(candidate, b"")?;
+    check_lines(mid, b"")
 }
 
 fn check(what: &str, found: usize, limit: usize) -> Result<(), InvalidFrame> {
@@ -474,17 +524,6 @@ fn check_lines(text: &str, allowed: &[u8]) -> Result<(), InvalidFrame> {
 }
 
 fn encode<T: Serialize>(message: &T) -> String {
-    encode_into(message, 256)
-}
-
-fn encode_into<T: Serialize>(message: &T, capacity: usize) -> String {
-    let mut json = Vec::with_capacity(capacity);
-    #[expect(
-        clippy::expect_used,
-        reason = "the messages have string keys only, and JSON is UTF-8"
-    )]
-    {
-        serde_json::to_writer(&mut json, message).expect("messages always serialize");
-        String::from_utf8(json).expect("JSON is UTF-8")
-    }
+    #[expect(clippy::expect_used, reason = "the messages have string keys only")]
+    serde_json::to_string(message).expect("messages always serialize")
 }

@@ -134,6 +134,7 @@ variants!(ServerMessage:
     Self::PeerLeft { .. } => "peer-left",
     Self::RoomClosed { .. } => "room-closed",
     Self::Signal { .. } => "signal",
+    Self::IceServers { .. } => "ice-servers",
     Self::Relay { .. } => "relay",
     Self::Error { .. } => "error",
     Self::Unknown => "unknown",
@@ -953,6 +954,16 @@ fn server_messages() {
                 room: Room::Code {
                     nameplate: nameplate(),
                 },
+            },
+        ),
+        (
+            "ice-servers",
+            ServerMessage::IceServers {
+                ice_servers: vec![IceServer {
+                    url: "turn:turn.example.org:3478".to_owned(),
+                    username: Some("1785021600:aebagbafaydqqcikbmga2dqpca".to_owned()),
+                    credential: Some("c2VjcmV0".to_owned()),
+                }],
             },
         ),
         (

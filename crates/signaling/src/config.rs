@@ -16,6 +16,7 @@ use crate::relays::RelayQuotas;
 use crate::rooms::PeerQuotas;
 use crate::sources::SourceQuotas;
 use crate::tls::TlsFiles;
+use crate::turn::TurnConfig;
 
 /// Everything a server needs to know to start.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub allowed_origins: AllowedOrigins,
     /// Certificate and key; without them the server speaks plain `ws://`.
     pub tls: Option<TlsFiles>,
+    /// TURN servers that share a secret with this one: announced with credentials of their own for each peer.
+    pub turn: Option<TurnConfig>,
     /// Whether and how the server relays.
     pub relay: Option<RelayLimits>,
     /// Whether addresses of clients appear in the log.
@@ -85,6 +88,7 @@ impl Config {
             trusted_proxies: TrustedProxies::default(),
             allowed_origins: AllowedOrigins::default(),
             tls: None,
+            turn: None,
             relay: Some(RelayLimits::default()),
             log_addresses: false,
             limits: Limits::default(),

@@ -24,6 +24,7 @@ pub mod server;
 mod socket;
 pub mod sources;
 pub mod tls;
+pub mod turn;
 
 pub use config::{Config, Limits};
 pub use server::{Server, StartError};

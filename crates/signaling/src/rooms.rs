@@ -12,8 +12,8 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::{PAIR_ROOM_PEERS, ROOM_PEERS, ROOMS_PER_PEER};
 use tabferry_protocol::secret_code::{GroupCode, Nameplate};
 use tabferry_protocol::signaling::{
-    ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
-    SignalingCode, Welcome,
+    ClientHello, ClientMessage, IceServer, PassedSignal, Peer, Room, ServerMessage, Signal,
+    SignalBody, SignalingCode, Welcome,
 };
 
 use crate::address::{Doubt, Location, NearbyKey};
@@ -36,6 +36,13 @@ pub struct PeerQuotas {
 pub enum Incoming {
     /// A message.
     Message(ClientMessage),
+    /// A signal that can be passed on as it is.
+    Signal {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        signal: PassedSignal,
+    },
     /// Something that is none.
     Invalid,
     /// A frame without a message, such as a ping.
@@ -51,6 +58,13 @@ pub enum Action {
         to: Vec<PeerId>,
         /// What.
         message: ServerMessage,
+    },
+    /// Send a signal to a peer.
+    Pass {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        signal: PassedSignal,
     },
     /// Give a peer a ticket for a relayed connection, or tell it why not.
     OpenRelay {
@@ -159,7 +173,8 @@ impl About {
         match incoming {
             Incoming::Message(
                 ClientMessage::Signal { to, .. } | ClientMessage::OpenRelay { to },
-            ) => Self::peer(*to),
+            )
+            | Incoming::Signal { to, .. } => Self::peer(*to),
             Incoming::Message(ClientMessage::Join { room, .. }) => Self::room(*room),
             Incoming::Message(ClientMessage::Open { nameplate }) => Self::room(Room::Code {
                 nameplate: *nameplate,
@@ -250,6 +265,10 @@ impl Rooms {
                 return self.refuse(now, id, SignalingCode::InvalidMessage, about);
             }
             Incoming::Empty => return Vec::new(),
+            Incoming::Signal { .. } if !greeted => {
+                return self.refuse(now, id, SignalingCode::OutOfOrder, about);
+            }
+            Incoming::Signal { to, signal } => return self.pass(id, to, signal),
         };
         match message {
             ClientMessage::Unknown => answer(id, SignalingCode::Unsupported, about),
@@ -561,6 +580,14 @@ impl Rooms {
             return answer(from, SignalingCode::PeerNotFound, About::peer(to));
         }
         send(vec![to], ServerMessage::Signal { from, signal })
+    }
+
+    /// Passes on a signal that need not be looked at.
+    fn pass(&self, from: PeerId, to: PeerId, signal: PassedSignal) -> Vec<Action> {
+        if from == to || !self.shared(from, to) {
+            return answer(from, SignalingCode::PeerNotFound, About::peer(to));
+        }
+        vec![Action::Pass { to, signal }]
     }
 
     /// Lets a peer have a relayed connection with another one, under the same rule as for signals.

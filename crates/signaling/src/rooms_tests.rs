@@ -136,7 +136,7 @@ fn heard(actions: &[Action]) -> Vec<(PeerId, ServerMessage)> {
         .iter()
         .filter_map(|action| match action {
             Action::Send { to, message } => Some((to, message)),
-            Action::OpenRelay { .. } | Action::Close { .. } => None,
+            Action::Pass { .. } | Action::OpenRelay { .. } | Action::Close { .. } => None,
         })
         .flat_map(|(to, message)| to.iter().map(|peer| (*peer, message.clone())))
         .collect()
@@ -1082,6 +1082,38 @@ fn where_everyone_may_be_anywhere_nobody_is_near_as_long_as_it_lasts() {
 }
 
 #[test]
+fn a_signal_that_is_passed_on_as_it_is_obeys_the_same_rules() {
+    let mut rooms = rooms();
+    joined(&mut rooms, [1, 2], HOME);
+    joined(&mut rooms, [3], ELSEWHERE);
+    rooms.connect(Instant::now(), id(4), location(HOME));
+    let passed = |from: u8, to: u8| {
+        let text = signal(id(to)).encode();
+        PassedSignal::read(&text, id(from)).unwrap()
+    };
+    let mut say = |from: u8, to: u8| {
+        let (to, signal) = passed(from, to);
+        rooms.receive(
+            at(Instant::now()),
+            id(from),
+            Incoming::Signal { to, signal },
+        )
+    };
+    let (to, signal) = passed(1, 2);
+    assert_eq!(say(1, 2), [Action::Pass { to, signal }]);
+    for stranger in [1, 3, 9] {
+        let refused = answer(
+            id(1),
+            SignalingCode::PeerNotFound,
+            About::peer(id(stranger)),
+        );
+        assert_eq!(say(1, stranger), refused);
+    }
+    assert!(is_refused(&say(4, 1), SignalingCode::OutOfOrder));
+    assert_eq!(say(9, 1), []);
+}
+
+#[test]
 fn a_relayed_connection_is_for_whom_signals_reach() {
     let mut rooms = rooms();
     joined(&mut rooms, [1, 2], HOME);
@@ -1256,7 +1288,9 @@ impl World {
                         self.greeted.insert(to);
                     }
                     ServerMessage::Error { .. } => {}
-                    ServerMessage::Relay { .. } => panic!("the rooms have no tickets"),
+                    ServerMessage::Relay { .. } | ServerMessage::IceServers { .. } => {
+                        panic!("the rooms have no tickets and no clock")
+                    }
                     ServerMessage::Unknown => panic!("the server says what it doesn't know"),
                 }
             }

@@ -49,6 +49,7 @@ use crate::rooms::Services;
 use crate::socket::{self, Line, Patience};
 use crate::sources::Sources;
 use crate::tls::{self, TlsError};
+use crate::turn::{Turn, TurnError};
 
 /// Connections that the kernel keeps until they are accepted: many clients come back at once after a restart.
 const BACKLOG: u32 = 1024;
@@ -97,6 +98,9 @@ pub enum StartError {
     /// Certificate or key.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The secret for TURN servers.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     /// More ICE servers than clients take.
     #[error("{0} ICE servers were given, more than the {ICE_SERVERS} that clients take")]
     TooManyIceServers(usize),
@@ -165,9 +169,12 @@ impl Drop for Seat {
 impl Server {
     /// Takes the port and reads the certificate. Must be called inside a tokio runtime.
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        if config.ice_servers.len() > ICE_SERVERS {
-            return Err(StartError::TooManyIceServers(config.ice_servers.len()));
+        let turn_urls = config.turn.as_ref().map_or(0, |turn| turn.urls.len());
+        let ice_servers = config.ice_servers.len() + turn_urls;
+        if ice_servers > ICE_SERVERS {
+            return Err(StartError::TooManyIceServers(ice_servers));
         }
+        let turn = config.turn.as_ref().map(Turn::load).transpose()?;
         let tls = config.tls.as_ref().map(tls::load).transpose()?.map(Tls);
         let asked = config.listen;
         let (listener, address) = listen(asked).map_err(|error| match error.kind() {
@@ -193,6 +200,7 @@ impl Server {
             limits.codes,
             limits.queue,
             services,
+            turn,
             desk.clone(),
             metrics.clone(),
         );

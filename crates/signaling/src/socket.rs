@@ -10,7 +10,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::SIGNALING_MESSAGE_BYTES;
-use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
+use tabferry_protocol::signaling::{ClientMessage, PassedSignal, ServerMessage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
@@ -115,6 +115,7 @@ impl Line<'_> {
         // Whatever happens makes the next alarm later: it is set again only when it has come.
         let first = heard + self.limits.ping_interval.min(self.limits.silence);
         let mut alarm = pin!(sleep_until(hello_by.min(first)));
+        let mut renew_at: Option<Instant> = None;
         loop {
             tokio::select! {
                 // Who asks much gets its answers before it may ask more.
@@ -130,12 +131,15 @@ impl Line<'_> {
                 frame = next(&mut held, socket) => {
                     heard = Instant::now();
                     let incoming = match frame {
-                        Some(Ok(frame)) => read(&frame)?,
+                        Some(Ok(frame)) => read(&frame, self.id)?,
                         Some(Err(error)) => return fault(&error).map(Ending::from),
                         None => return None,
                     };
-                    if self.hub.receive(self.id, incoming) {
-                        pending = None;
+                    if self.hub.receive(self.id, incoming) && pending.take().is_some() {
+                        renew_at = self.hub.renewal().map(|after| heard + after);
+                        if let Some(at) = renew_at.filter(|at| *at < alarm.deadline()) {
+                            alarm.as_mut().reset(at);
+                        }
                     }
                     // A burst that is here already must not be handled in one go: those whom it concerns could not
                     // empty their queues meanwhile.
@@ -163,7 +167,12 @@ impl Line<'_> {
                             return ending;
                         }
                     }
-                    alarm.as_mut().reset(hello_by.map_or(next, |at| at.min(next)));
+                    if let Some(at) = renew_at.filter(|at| *at <= now) {
+                        self.hub.renew(self.id);
+                        renew_at = self.hub.renewal().map(|after| at + after);
+                    }
+                    let others = [hello_by, renew_at].into_iter().flatten();
+                    alarm.as_mut().reset(others.fold(next, Instant::min));
                 }
             }
         }
@@ -228,12 +237,13 @@ pub(crate) async fn close(
     let _ = timeout(patience.time, farewell).await;
 }
 
-/// What a frame says; `None` is the client's goodbye.
-fn read(frame: &Message) -> Option<Incoming> {
+/// What a frame of a peer says; `None` is its goodbye.
+fn read(frame: &Message, from: PeerId) -> Option<Incoming> {
     match frame {
-        Message::Text(text) => {
-            Some(ClientMessage::decode(text).map_or(Incoming::Invalid, Incoming::Message))
-        }
+        Message::Text(text) => Some(match PassedSignal::read(text, from) {
+            Some((to, signal)) => Incoming::Signal { to, signal },
+            None => ClientMessage::decode(text).map_or(Incoming::Invalid, Incoming::Message),
+        }),
         Message::Binary(_) => Some(Incoming::Invalid),
         Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Some(Incoming::Empty),
         Message::Close(_) => None,

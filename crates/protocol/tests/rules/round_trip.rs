@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
+use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::CHUNK_BYTES;
 use tabferry_protocol::relay::{RelayClientMessage, RelayEnd, RelayServerMessage};
-use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
+use tabferry_protocol::signaling::{ClientMessage, PassedSignal, ServerMessage, SignalBody};
 
 use crate::strategies;
 
@@ -46,6 +47,23 @@ proptest! {
     #[test]
     fn client_messages(message in strategies::client_message()) {
         prop_assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn frequent_signals_are_passed_on_as_they_are(message in strategies::client_message()) {
+        let from = PeerId::from_bytes([7; 16]);
+        let passed = PassedSignal::read(&message.encode(), from);
+        let frequent = match message {
+            ClientMessage::Signal { to, signal } => match signal.body {
+                SignalBody::Offer { .. }
+                | SignalBody::Answer { .. }
+                | SignalBody::Candidate { .. }
+                | SignalBody::EndOfCandidates => Some((to, ServerMessage::Signal { from, signal }.encode())),
+                _ => None,
+            },
+            _ => None,
+        };
+        prop_assert_eq!(passed.map(|(to, passed)| (to, passed.into_text())), frequent);
     }
 
     #[test]

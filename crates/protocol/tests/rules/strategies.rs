@@ -376,14 +376,14 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
 }
 
 pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
-    let ice_servers = vec(ice_server(), 0..=ICE_SERVERS);
+    let ice_servers = || vec(ice_server(), 0..=ICE_SERVERS);
     prop_oneof![
         (
             any::<u16>(),
             peer_id(),
             text(64),
             any::<u64>(),
-            ice_servers,
+            ice_servers(),
             any::<bool>()
         )
             .prop_map(|(version, peer, address, time, ice_servers, relay)| {
@@ -396,6 +396,7 @@ pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
                     relay,
                 })
             }),
+        ice_servers().prop_map(|ice_servers| ServerMessage::IceServers { ice_servers }),
         (peer_id(), relay_ticket()).prop_map(|(to, ticket)| ServerMessage::Relay { to, ticket }),
         (room(), vec(peer(), 0..5)).prop_map(|(room, peers)| ServerMessage::Joined { room, peers }),
         (room(), peer()).prop_map(|(room, peer)| ServerMessage::PeerJoined { room, peer }),

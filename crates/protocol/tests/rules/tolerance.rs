@@ -10,7 +10,9 @@ use tabferry_protocol::frame::{ControlFrame, Decline, Propose};
 use tabferry_protocol::id::{PeerId, WireTransferId};
 use tabferry_protocol::manifest::{Entry, FileEntry, Manifest};
 use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
-use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, SignalBody, SignalingCode};
+use tabferry_protocol::signaling::{
+    ClientMessage, PassedSignal, Room, ServerMessage, SignalBody, SignalingCode,
+};
 
 fn golden(folder: &str) -> Vec<Vec<u8>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -92,6 +94,36 @@ fn doubled(json: &str) -> Vec<String> {
         .iter()
         .map(|(key, value)| format!("{open},{}:{value}}}", json!(key)))
         .collect()
+}
+
+#[test]
+fn a_signal_of_a_newer_version_is_not_passed_on_as_it_is() {
+    let from = PeerId::from_bytes([7; 16]);
+    let signal = |extra: &str, within: &str| {
+        format!(
+            r#"{{"type":"signal","to":"{}"{extra},"signal":{{"connection":"{}","signal":"offer","sdp":""{within}}}}}"#,
+            id(),
+            id(),
+        )
+    };
+    assert!(PassedSignal::read(&signal("", ""), from).is_some());
+    let deep = format!(r#","deep":{}{}"#, "[".repeat(200), "]".repeat(200));
+    for (extra, within) in [
+        (r#","later":1"#, ""),
+        ("", r#","later":1"#),
+        (deep.as_str(), ""),
+        ("", deep.as_str()),
+        ("", r#","sdp":"""#),
+        ("", r#","nonce":5"#),
+    ] {
+        assert!(PassedSignal::read(&signal(extra, within), from).is_none());
+    }
+    // As long as a message may be, but not with the longer name of the field that names the sender.
+    let longest = signal("", "");
+    let padding = " ".repeat(tabferry_protocol::limits::SIGNALING_MESSAGE_BYTES - longest.len());
+    let padded = longest.replace(r#""sdp":"""#, &format!(r#""sdp":{padding}"""#));
+    assert!(ClientMessage::decode(&padded).is_ok());
+    assert!(PassedSignal::read(&padded, from).is_none());
 }
 
 #[test]
