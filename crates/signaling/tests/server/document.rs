@@ -63,6 +63,7 @@ fn every_kind_of_message_has_a_true_example() {
         "peer-left",
         "room-closed",
         "signal",
+        "ice-servers",
         "relay",
         "error",
     ];

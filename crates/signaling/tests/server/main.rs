@@ -20,3 +20,4 @@ mod relay;
 mod rooms;
 mod stopping;
 mod tls;
+mod turn;
