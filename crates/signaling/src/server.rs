@@ -440,7 +440,7 @@ async fn signal(
     Extension(arrival): Extension<Arrival>,
     request: Request,
 ) -> Response {
-    open_socket(shared, arrival, request, Purpose::Signaling)
+    open_socket(shared, &arrival, request, Purpose::Signaling)
 }
 
 /// Opens a WebSocket for one end of a relayed connection, or says why not.
@@ -452,12 +452,12 @@ async fn relay_socket(
     if shared.desk.is_none() {
         return (StatusCode::NOT_FOUND, "This server does not relay.\n").into_response();
     }
-    open_socket(shared, arrival, request, Purpose::Relay)
+    open_socket(shared, &arrival, request, Purpose::Relay)
 }
 
 fn open_socket(
     shared: Arc<Shared>,
-    arrival: Arrival,
+    arrival: &Arrival,
     mut request: Request,
     purpose: Purpose,
 ) -> Response {
@@ -485,10 +485,10 @@ fn open_socket(
         return not_a_websocket("not the first request of the connection");
     };
     let tasks = shared.tasks.clone();
+    let hello_by = arrival.hello_by;
     tasks.spawn(async move {
-        let upgraded = timeout_at(arrival.hello_by, upgrade).await;
+        let upgraded = timeout_at(hello_by, upgrade).await;
         let Ok(Ok(upgraded)) = upgraded else { return };
-        let hello_by = arrival.hello_by;
         // Relays are few and large: the tasks of the many others should not carry room for them.
         match purpose {
             Purpose::Signaling => serve_socket(shared, client, upgraded, hello_by, permits).await,

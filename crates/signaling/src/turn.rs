@@ -106,6 +106,9 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::path::Path;
+
     use super::*;
 
     const NOW: u64 = 1_785_000_000;
@@ -153,15 +156,17 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_is_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-        let load = |content: &[u8]| {
-            std::fs::write(&path, content).unwrap();
+        let load_from = |path: &Path| {
             Turn::load(&TurnConfig {
                 urls: vec!["turn:turn.example.org:3478".to_owned()],
-                secret_file: path.clone(),
+                secret_file: path.to_owned(),
                 life: Duration::from_secs(3600),
             })
+        };
+        let load = |content: &[u8]| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(content).unwrap();
+            load_from(file.path())
         };
         for line in ["north", "north\n", "north\r\n"] {
             let loaded = load(line.as_bytes()).unwrap();
@@ -175,14 +180,8 @@ mod tests {
         let long = vec![b'a'; TURN_SECRET_BYTES + 1];
         assert!(matches!(load(&long), Err(TurnError::TooLong(_))));
         assert!(load(&long[1..]).is_ok());
-        std::fs::remove_file(&path).unwrap();
-        let missing = Turn::load(&TurnConfig {
-            urls: Vec::new(),
-            secret_file: path.clone(),
-            life: Duration::from_secs(3600),
-        });
-        let error = missing.unwrap_err();
+        let error = load_from(Path::new("/nonexistent/secret")).unwrap_err();
         assert!(matches!(error, TurnError::Read { .. }));
-        assert!(error.to_string().contains("secret"), "{error}");
+        assert!(error.to_string().contains("/nonexistent/secret"), "{error}");
     }
 }

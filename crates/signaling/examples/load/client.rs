@@ -270,15 +270,18 @@ fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A signal of two kilobytes: an offer with its candidates, as browsers write them.
-pub(crate) fn signal_frame(to: PeerId) -> Vec<u8> {
+/// The description in a signal of two kilobytes.
+pub(crate) const SDP_BYTES: usize = 1780;
+
+/// A signal: an offer with its candidates, as browsers write them.
+pub(crate) fn signal_frame(to: PeerId, sdp_bytes: usize) -> Vec<u8> {
     let mut sdp = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
         a=extmap-allow-mixed\r\na=msid-semantic: WMS\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n\
         c=IN IP4 0.0.0.0\r\na=ice-ufrag:Zp2F\r\na=ice-pwd:bP+XJMM09aR8AiX1jdukzR6Y\r\na=ice-options:trickle\r\n\
         a=fingerprint:sha-256 DA:39:A3:EE:5E:6B:4B:0D:32:55:BF:EF:95:60:18:90:AF:D8:07:09:DA:39:A3:EE:5E:6B:4B:0D:32:55:BF:EF\r\n\
         a=setup:actpass\r\na=mid:0\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n"
         .to_owned();
-    while sdp.len() < 1780 {
+    while sdp.len() < sdp_bytes {
         sdp.push_str("a=candidate:1467250027 1 udp 2122260223 192.168.0.196 46243 typ host generation 0 network-id 1\r\n");
     }
     let signal = Signal {

@@ -1,13 +1,17 @@
 //! Whether honest clients notice a thousand that don't read and a thousand that send as much as they can.
 
+use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::JoinSet;
 
-use crate::client::{Client, Start, signal_frame};
+use crate::client::{Client, SDP_BYTES, Start, signal_frame};
 use crate::pairs::Pair;
 use crate::program::Program;
 use crate::report::{Report, Times, ms};
@@ -18,6 +22,10 @@ const FLOODS: usize = 1000;
 /// Pairs that signal now and then, as the product's do.
 const PAIRS: usize = 50;
 const PAUSE: Duration = Duration::from_millis(1100);
+
+/// Signals to a reader that stalls, at once: more than all buffers on the way hold.
+const BURST: usize = 60;
+const LONG_SDP_BYTES: usize = 14 * 1024;
 
 const P99: Duration = Duration::from_millis(100);
 const MIB: u64 = 256;
@@ -81,15 +89,7 @@ pub(crate) fn measure(server: &Path, seconds: u64) -> anyhow::Result<Report> {
         (times, cut)
     });
     let kib = program.resident_kib()?;
-    let mut attack = attack;
-    let (mut stalls, mut refused) = (0, 0);
-    while let Some(ended) = attack.try_join_next() {
-        match ended {
-            Ok(Attack::Stalled) => stalls += 1,
-            Ok(Attack::Flooded) => refused += 1,
-            Err(error) => return Err(error.into()),
-        }
-    }
+    drop(attack);
     attackers.shutdown_background();
     let mut report = Report::new(format!(
         "{PAIRS} honest pairs beside {STALLED} clients that don't read and {FLOODS} floods"
@@ -103,20 +103,21 @@ pub(crate) fn measure(server: &Path, seconds: u64) -> anyhow::Result<Report> {
         format!("{:.1} MiB resident (at most {MIB})", kib as f64 / 1024.0),
     );
     report.note(format!(
-        "{stalls} connections of stalled readers and {refused} of floods were closed"
+        "{} signals were refused since their readers don't read; floods were closed {} times",
+        BUSY.load(Ordering::Relaxed),
+        CLOSED.load(Ordering::Relaxed)
     ));
     Ok(report)
 }
 
-/// How an attacker's connection ended.
-#[derive(Debug, Clone, Copy)]
-enum Attack {
-    Stalled,
-    Flooded,
-}
+/// Signals to stalled readers that the server did not take.
+static BUSY: AtomicUsize = AtomicUsize::new(0);
+
+/// How often the server has closed a flood's socket.
+static CLOSED: AtomicUsize = AtomicUsize::new(0);
 
 /// A client that joins a room and reads nothing, while another one in the room signals to it.
-async fn stall(server: std::net::SocketAddr, number: usize) -> Attack {
+async fn stall(server: SocketAddr, number: usize) {
     let source = format!("12.{}.{}.1", number / 256, number % 256);
     let attempt = async {
         let mut start = Start::signaling(server, &source);
@@ -125,40 +126,45 @@ async fn stall(server: std::net::SocketAddr, number: usize) -> Attack {
         stalled.join_nearby().await?;
         let (mut sender, _) = Client::greeted(Start::signaling(server, &source)).await?;
         sender.join_nearby().await?;
-        let frame = signal_frame(id);
+        let frame = signal_frame(id, LONG_SDP_BYTES);
+        let mut sent = 0;
         loop {
-            // Within what a client may send, so that only the reader misbehaves; answers must be read.
+            // Within what a client may send, so that only the reader misbehaves. At first enough to fill every buffer.
             sender.send(&frame).await?;
-            let pause = tokio::time::sleep(Duration::from_millis(500));
-            tokio::pin!(pause);
+            sent += 1;
+            let pause = Duration::from_millis(if sent < BURST { 10 } else { 1000 });
+            // Hears what was refused.
+            let mut pause = pin!(tokio::time::sleep(pause));
             loop {
                 tokio::select! {
                     () = &mut pause => break,
-                    heard = sender.next() => { heard?; }
+                    heard = sender.next() => {
+                        if heard?.payload.windows(6).any(|word| word == b"\"busy\"") {
+                            BUSY.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
                 }
             }
         }
     };
-    let ended: anyhow::Result<std::convert::Infallible> = attempt.await;
-    drop(ended);
-    Attack::Stalled
+    // However it ended: it was no honest client's.
+    let _: anyhow::Result<Infallible> = attempt.await;
 }
 
 /// A client that sends as fast as it can, and comes back when it is closed, as fast as it may.
-async fn flood(server: std::net::SocketAddr, number: usize) -> Attack {
+async fn flood(server: SocketAddr, number: usize) {
     let source = format!("13.{}.{}.1", number / 256, number % 256);
     for _ in 0..40 {
         let attempt = async {
             let (mut client, id) = Client::greeted(Start::signaling(server, &source)).await?;
             client.join_nearby().await?;
-            let frame = signal_frame(id);
+            let frame = signal_frame(id, SDP_BYTES);
             loop {
                 client.send(&frame).await?;
             }
         };
-        let ended: anyhow::Result<std::convert::Infallible> = attempt.await;
-        drop(ended);
+        let _: anyhow::Result<Infallible> = attempt.await;
+        CLOSED.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Attack::Flooded
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use tabferry_protocol::id::PeerId;
 
-use crate::client::{Client, Start, signal_frame};
+use crate::client::{Client, SDP_BYTES, Start, signal_frame};
 use crate::program::{Apart, Program};
 use crate::report::{Report, Times, ms};
 
@@ -39,7 +39,7 @@ impl Pair {
         other.join_nearby().await?;
         // That the other one has come.
         one.hear().await?;
-        let signal = |to: PeerId| signal_frame(to);
+        let signal = |to: PeerId| signal_frame(to, SDP_BYTES);
         Ok(Self {
             clients: [one, other],
             frames: [signal(other_id), signal(one_id)],

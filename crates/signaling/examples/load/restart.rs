@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,10 +31,10 @@ pub(crate) fn measure(server: &Path) -> anyhow::Result<Report> {
     let mut program = Program::start(server, ([127, 0, 0, 1], 0).into(), None, &[])?;
     let address = program.address;
     runtime.block_on(async {
-        let online: &'static Online = Box::leak(Box::new(Online::new()));
+        let online = Arc::new(Online::new());
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
-            clients.spawn(live(address, number, online));
+            clients.spawn(live(address, number, online.clone()));
         }
         online.wait_for(CLIENTS, BOUND).await?;
         program.kill()?;
@@ -105,7 +106,7 @@ impl Online {
 }
 
 /// A client that always wants to be connected, with the product's back-off: a random time up to a bound that doubles.
-async fn live(server: SocketAddr, number: usize, online: &Online) {
+async fn live(server: SocketAddr, number: usize, online: Arc<Online>) {
     let household = number / 4;
     let source = format!("11.{}.{}.1", household / 256, household % 256);
     let mut attempts = 0;

@@ -1,13 +1,12 @@
 //! Peers get TURN credentials of their own, new ones before those expire, and a real TURN server takes them.
 
-use std::path::PathBuf;
+use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use ring::hmac;
 use tabferry_protocol::signaling::{IceServer, ServerMessage};
 use tabferry_signaling::turn::TurnConfig;
-use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::client::{Client, TestServer, eventually, hello};
@@ -15,17 +14,10 @@ use crate::client::{Client, TestServer, eventually, hello};
 const SECRET: &str = "north";
 const URL: &str = "turn:turn.example.org:3478";
 
-/// A file with the secret, in a folder that goes when the test ends.
-fn secret() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("secret");
-    std::fs::write(&path, format!("{SECRET}\n")).unwrap();
-    (folder, path)
-}
-
 fn with_turn(url: &str, life: Duration) -> TestServer {
     // Read at the start, and not needed later.
-    let (_folder, secret_file) = secret();
+    let mut secret = tempfile::NamedTempFile::new().unwrap();
+    writeln!(secret, "{SECRET}").unwrap();
     TestServer::with(|config| {
         config.ice_servers = vec![IceServer {
             url: "stun:stun.example.org:3478".to_owned(),
@@ -34,7 +26,7 @@ fn with_turn(url: &str, life: Duration) -> TestServer {
         }];
         config.turn = Some(TurnConfig {
             urls: vec![url.to_owned()],
-            secret_file,
+            secret_file: secret.path().to_owned(),
             life,
         });
     })
