@@ -15,6 +15,7 @@ use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::Manifest;
 use tabferry_protocol::name::{ReceivedFolder, ReceivedName, is_invisible};
 use tabferry_protocol::native::ToDaemon;
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
 use tabferry_protocol::secret_code::{GroupCode, Nameplate, SecretCode};
 use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
 use tabferry_protocol::version::Versions;
@@ -73,6 +74,20 @@ pub fn server_message(text: &str) {
     let encoded = message.encode();
     if encoded.len() <= SIGNALING_MESSAGE_BYTES {
         assert_eq!(ServerMessage::decode(&encoded), Ok(message));
+    }
+}
+
+/// An end's text on a relay's socket.
+pub fn relay_client_message(text: &str) {
+    if let Ok(message) = RelayClientMessage::decode(text) {
+        assert_eq!(RelayClientMessage::decode(&message.encode()), Ok(message));
+    }
+}
+
+/// The server's text on a relay's socket.
+pub fn relay_server_message(text: &str) {
+    if let Ok(message) = RelayServerMessage::decode(text) {
+        assert_eq!(RelayServerMessage::decode(&message.encode()), Ok(message));
     }
 }
 

@@ -15,6 +15,7 @@ mod checks;
 mod chromium;
 mod counts;
 mod dist;
+mod load;
 mod node;
 mod process;
 mod script;
@@ -64,6 +65,8 @@ enum Task {
         /// What to measure
         what: Bench,
     },
+    /// Measure the signaling server under load; fails when a bound is missed
+    Load(load::Load),
     /// Show the sizes of what the extension's contexts load, and fail when one is over its budget
     Size,
     /// Make what a release consists of, in target/dist: the extension, the program for this system, checksums
@@ -129,6 +132,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
             build::bare_host(&workspace)?;
             typescript(&workspace, &["bench-host.ts"], EndsOn::Interrupt)
         }
+        Task::Load(load) => load::run(&workspace, load),
         Task::Size => size::report(&workspace),
         Task::Dist { check: false } => dist::make(&workspace).map(|_| ()),
         Task::Dist { check: true } => dist::check(&workspace),

@@ -45,6 +45,7 @@ const LEAVES: &[&str] = &[
 const WIRE: &[(&str, &str)] = &[
     ("crates/protocol/src/frame.rs", "docs/protocol.md"),
     ("crates/protocol/src/signaling.rs", "docs/signaling.md"),
+    ("crates/protocol/src/relay.rs", "docs/signaling.md"),
 ];
 
 /// Checks everything. Errors with all broken rules.

@@ -493,7 +493,10 @@ impl Engine {
                 self.probe(key);
             }
             SignalBody::Bye { code: Some(code) } => self.end_session(key, code),
-            SignalBody::Offer { .. } | SignalBody::Unknown => {}
+            SignalBody::Offer { .. }
+            | SignalBody::Relay { .. }
+            | SignalBody::RelayAnswer { .. }
+            | SignalBody::Unknown => {}
         }
     }
 

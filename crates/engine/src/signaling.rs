@@ -31,7 +31,7 @@ pub(crate) struct Signaling {
     refusal: Option<SignalingProblem>,
     /// Something was asked of the server: without a word from it until then, it is gone.
     heard_by: Option<Time>,
-    /// From the last welcome: also good for connections made while the server is away.
+    /// From the last welcome, or renewed since: also good for connections made while the server is away.
     ice_servers: Vec<IceServer>,
 }
 
@@ -152,6 +152,10 @@ impl Signaling {
                 },
             ) => {
                 self.refusal = Some(SignalingProblem::Refused);
+                None
+            }
+            (State::Online, ServerMessage::IceServers { ice_servers }) => {
+                self.ice_servers = ice_servers;
                 None
             }
             (State::Online, message) => Some(message),

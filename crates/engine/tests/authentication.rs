@@ -216,6 +216,7 @@ impl Scene {
             address: "127.0.0.1".to_owned(),
             time: 0,
             ice_servers: Vec::new(),
+            relay: false,
         });
         scene.handle(Input::SignalingReceived(&welcome.encode()));
         scene

@@ -13,7 +13,7 @@ use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::pair::{PairHalf, PairSecret};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
 use tabferry_protocol::signaling::{
-    ClientMessage, Peer, Room, ServerMessage, SignalingCode, Welcome,
+    ClientMessage, IceServer, Peer, Room, ServerMessage, SignalingCode, Welcome,
 };
 
 fn card(number: u8) -> DeviceCard {
@@ -85,6 +85,7 @@ fn welcome(peer: u8) -> ServerMessage {
         address: "127.0.0.1".to_owned(),
         time: 0,
         ice_servers: Vec::new(),
+        relay: false,
     })
 }
 
@@ -372,6 +373,35 @@ fn files_go_to_a_devices_native_endpoint_and_items_to_its_browser_and_either_sta
             assert_eq!(connects_to(&mut engine, command.clone()), expected);
         }
     }
+}
+
+#[test]
+fn a_connection_is_made_with_the_ice_servers_that_the_server_named_last() {
+    let (mut engine, _) = online();
+    let ice_servers = vec![IceServer {
+        url: "turn:turn.example.org:3478".to_owned(),
+        username: Some("1785021600:anna".to_owned()),
+        credential: Some("secret".to_owned()),
+    }];
+    let renewed = ServerMessage::IceServers {
+        ice_servers: ice_servers.clone(),
+    };
+    hear(&mut engine, &renewed);
+    let peers = vec![peer(2, Some(card(5)))];
+    let room = Room::Nearby;
+    hear(&mut engine, &ServerMessage::Joined { room, peers });
+    let item = Command::SendItem {
+        to: card(5).id,
+        item: PlainItem::Text {
+            text: "x".to_owned(),
+        },
+    };
+    let outputs = handle(&mut engine, Input::Command(item));
+    let used = outputs.into_iter().find_map(|output| match output {
+        Output::OpenConnection { ice_servers, .. } => Some(ice_servers),
+        _ => None,
+    });
+    assert_eq!(used, Some(ice_servers));
 }
 
 #[test]

@@ -100,6 +100,11 @@ text_id! {
     ResumeId
 }
 
+text_id! {
+    /// Lets two peers into one relayed connection. The server draws it; whoever knows it may be one of the two.
+    RelayTicket
+}
+
 /// A transfer on the wire: drawn by its sender, unique among the sender's transfers of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

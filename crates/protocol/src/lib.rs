@@ -26,6 +26,7 @@ pub mod native;
 mod noise;
 pub mod pair;
 pub mod paired;
+pub mod relay;
 pub mod sas;
 pub mod secret_code;
 pub mod signaling;

@@ -257,6 +257,13 @@ pub const ICE_SERVERS: usize = 8;
 /// See [`ICE_SERVERS`].
 pub const ICE_SERVER_URL_BYTES: usize = 256;
 
+/// Credentials for a TURN server are good for so long, and replaced after half of it: whoever is connected has some that are
+/// good for three hours at least, also while the signaling server is away. What is relayed by then goes on. Seconds.
+pub const TURN_CREDENTIAL_LIFE_SECONDS: u64 = 6 * 60 * 60;
+
+/// Longest secret that is shared with TURN servers, in bytes: more than HMAC-SHA1 has any use for.
+pub const TURN_SECRET_BYTES: usize = 1024;
+
 // The signaling server. Those that a server's operator may change are defaults.
 
 /// Connections one server holds at once: two thousand rooms of ten, in a few hundred MiB.
@@ -329,12 +336,52 @@ pub const SILENCE_TIMEOUT_MS: u64 = 60_000;
 /// A server that stops gives its sockets this long to close. Milliseconds.
 pub const DRAIN_TIMEOUT_MS: u64 = 5_000;
 
-/// Read buffer of one WebSocket in bytes. Most clients are idle, and this is what an idle one costs.
-pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Read buffer of one WebSocket in bytes. Most clients are idle, and this is what an idle one costs; most messages fit.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 2 * 1024;
 
 /// Send and receive buffers of one socket in the kernel, in bytes: else a client that does not read is noticed
 /// only after megabytes.
 pub const SOCKET_KERNEL_BUFFER_BYTES: u32 = 64 * 1024;
+
+/// Longest relayed message in bytes: one Noise record, and room for a header in front of it.
+pub const RELAY_FRAME_BYTES: usize = 65_535 + 64;
+
+/// Longest text message on a relay's socket in bytes, either direction: a ticket or a number.
+pub const RELAY_MESSAGE_BYTES: usize = 1024;
+
+/// Bytes that one end of a relayed connection may have on their way to the other: what 20 ms take at 50 MB/s. The server
+/// keeps none of them but the message in hand; the rest is in the kernels' buffers, and in the sender's.
+pub const RELAY_CREDIT_BYTES: u64 = 1024 * 1024;
+
+/// The server gives credit back in steps of this: often enough that the window never runs dry.
+pub const RELAY_CREDIT_STEP_BYTES: u64 = RELAY_CREDIT_BYTES / 4;
+
+/// Read buffer of a relay's socket in bytes: a long message in few pieces.
+pub const RELAY_READ_BUFFER_BYTES: usize = 32 * 1024;
+
+/// Both ends must have joined a relayed connection this long after one of them got the ticket: a signal and two
+/// connections, on slow links. Milliseconds.
+pub const RELAY_TICKET_LIFE_MS: u64 = 30_000;
+
+/// One write to a relayed socket may block for this long. Longer than for signaling, since nobody else waits: the other
+/// end's disk may be slow. Below [`SILENCE_TIMEOUT_MS`], since the sender's pongs wait behind. Milliseconds.
+pub const RELAY_BLOCKED_WRITE_MS: u64 = 30_000;
+
+/// Relayed connections of one source: a household's devices, several at once. It takes what it asked for.
+pub const SOURCE_RELAYS: u32 = 8;
+
+/// Relayed connections of one server: some 300 MiB if all of them are busy.
+pub const RELAYS: u32 = 1_000;
+
+/// Tickets of one source that two ends have not joined with: one for each connection that it may have.
+pub const SOURCE_RELAY_TICKETS: u32 = 8;
+
+/// Such tickets of one server.
+pub const RELAY_TICKETS: usize = 4_000;
+
+/// GiB that one source may have relayed in a day. What it costs an operator is bandwidth, and large files are better sent
+/// in one network.
+pub const SOURCE_RELAY_GIB_PER_DAY: u32 = 10;
 
 /// Longest frame between the native host, its daemon and an extension in bytes. Chromium disconnects a host that says more at
 /// once (1 MiB, see "Native messaging" in Chrome's documentation for extensions).

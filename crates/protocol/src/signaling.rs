@@ -8,7 +8,7 @@ use crate::InvalidFrame;
 use crate::card::{DeviceCard, EndpointKind};
 use crate::code::Code;
 use crate::id::PairTag;
-use crate::id::{AnswerNonce, ConnectionId, PeerId};
+use crate::id::{AnswerNonce, ConnectionId, PeerId, RelayTicket};
 use crate::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, ROOM_PEERS,
     SDP_BYTES, SIGNALING_MESSAGE_BYTES,
@@ -57,6 +57,11 @@ tagged! {
         Update {
             /// The new card.
             device: DeviceCard,
+        },
+        /// Ask for a relayed connection with one peer that shares a room with us.
+        OpenRelay {
+            /// With whom.
+            to: PeerId,
         },
         /// A kind of a newer version; answered with [`SignalingCode::Unsupported`].
         #[serde(other)]
@@ -122,11 +127,23 @@ tagged! {
             /// What.
             signal: Signal,
         },
+        /// Take these ICE servers in place of those of the welcome: their credentials expire later.
+        IceServers {
+            /// For peer connections.
+            ice_servers: Vec<IceServer>,
+        },
+        /// Answer to open-relay: what both ends [join](crate::relay) with. The peer hears of it from us.
+        Relay {
+            /// The peer that the connection is with.
+            to: PeerId,
+            /// Good for two sockets, once each, for [`RELAY_TICKET_LIFE_MS`](crate::limits::RELAY_TICKET_LIFE_MS).
+            ticket: RelayTicket,
+        },
         /// Something was refused.
         Error {
             /// Why.
             code: SignalingCode,
-            /// The peer that a refused signal was for.
+            /// The peer that a refused signal or relayed connection was for.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             to: Option<PeerId>,
             /// The room that a refused join or open was for.
@@ -152,6 +169,9 @@ pub struct Welcome {
     pub time: u64,
     /// For peer connections.
     pub ice_servers: Vec<IceServer>,
+    /// Whether this server relays.
+    #[serde(default)]
+    pub relay: bool,
 }
 
 /// A STUN or TURN server.
@@ -282,6 +302,16 @@ tagged! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             code: Option<Code>,
         },
+        /// The initiator of a relayed connection tells the other end where to join it.
+        Relay {
+            /// From the server.
+            ticket: RelayTicket,
+        },
+        /// The other end will join it.
+        RelayAnswer {
+            /// As in an answer.
+            nonce: AnswerNonce,
+        },
         /// A kind of a newer version, to be ignored.
         #[serde(other)]
         Unknown,
@@ -314,6 +344,10 @@ pub enum SignalingCode {
     NearbyUnavailable,
     /// More messages, connections, rooms or codes than allowed.
     RateLimited,
+    /// This server doesn't relay.
+    RelayOff,
+    /// The source has relayed as much as it may today, or has too many relayed connections.
+    RelayQuota,
     /// The server stops; try again.
     ShuttingDown,
     /// A code of a newer version.
@@ -349,6 +383,64 @@ impl ClientMessage {
     }
 }
 
+/// A signal on its way from one client to another: the message that the receiver gets.
+///
+/// A server passes on many. It reads these once and keeps the text of the signal as it is, where that is certain to be a signal to
+/// whoever reads it: one of the frequent kinds, without any field that only a newer version knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedSignal(String);
+
+impl PassedSignal {
+    /// Reads a client's message. `None` for everything else than such a signal: [`ClientMessage::decode`] says what it is,
+    /// which may be a signal all the same.
+    pub fn read(text: &str, from: PeerId) -> Option<(PeerId, Self)> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Message<'a> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            to: PeerId,
+            #[serde(borrow)]
+            signal: &'a RawValue,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields<'a> {
+            #[serde(rename = "connection")]
+            _connection: ConnectionId,
+            signal: &'a str,
+            sdp: Option<String>,
+            nonce: Option<AnswerNonce>,
+            candidate: Option<String>,
+            mid: Option<String>,
+        }
+        let Message { kind, to, signal } = serde_json::from_str(text).ok()?;
+        if kind != "signal" {
+            return None;
+        }
+        let signal = signal.get();
+        let fields: Fields<'_> = serde_json::from_str(signal).ok()?;
+        match fields.signal {
+            "offer" => check_sdp(fields.sdp.as_deref()?),
+            "answer" => {
+                fields.nonce?;
+                check_sdp(fields.sdp.as_deref()?)
+            }
+            "candidate" => check_candidate(fields.candidate.as_deref()?, fields.mid.as_deref()),
+            "end-of-candidates" => Ok(()),
+            _ => return None,
+        }
+        .ok()?;
+        let passed = format!(r#"{{"type":"signal","from":"{from}","signal":{signal}}}"#);
+        (text.len().max(passed.len()) <= SIGNALING_MESSAGE_BYTES).then_some((to, Self(passed)))
+    }
+
+    /// The message as JSON.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
 impl ServerMessage {
     /// The message as JSON.
     pub fn encode(&self) -> String {
@@ -362,15 +454,14 @@ impl ServerMessage {
         match &message {
             Self::Signal { signal, .. } => signal.check()?,
             Self::Joined { peers, .. } => check("peers", peers.len(), ROOM_PEERS)?,
-            Self::Welcome(welcome) => {
-                let longest = welcome
-                    .ice_servers
-                    .iter()
-                    .map(|server| server.url.len())
-                    .max()
-                    .unwrap_or_default();
-                check("ICE servers", welcome.ice_servers.len(), ICE_SERVERS)?;
-                check("an ICE server's URL", longest, ICE_SERVER_URL_BYTES)?;
+            Self::Welcome(Welcome { ice_servers, .. }) | Self::IceServers { ice_servers } => {
+                let lengths = ice_servers.iter().map(|server| server.url.len());
+                check("ICE servers", ice_servers.len(), ICE_SERVERS)?;
+                check(
+                    "an ICE server's URL",
+                    lengths.max().unwrap_or_default(),
+                    ICE_SERVER_URL_BYTES,
+                )?;
             }
             _ => {}
         }
@@ -381,23 +472,27 @@ impl ServerMessage {
 impl Signal {
     fn check(&self) -> Result<(), InvalidFrame> {
         match &self.body {
-            SignalBody::Offer { sdp } | SignalBody::Answer { sdp, .. } => {
-                check("SDP bytes", sdp.len(), SDP_BYTES)?;
-                check_lines(sdp, &['\r', '\n'])
-            }
-            SignalBody::Candidate { candidate, mid } => {
-                let mid = mid.as_deref().unwrap_or_default();
-                check(
-                    "candidate bytes",
-                    candidate.len() + mid.len(),
-                    CANDIDATE_BYTES,
-                )?;
-                check_lines(candidate, &[])?;
-                check_lines(mid, &[])
-            }
+            SignalBody::Offer { sdp } | SignalBody::Answer { sdp, .. } => check_sdp(sdp),
+            SignalBody::Candidate { candidate, mid } => check_candidate(candidate, mid.as_deref()),
             _ => Ok(()),
         }
     }
+}
+
+fn check_sdp(sdp: &str) -> Result<(), InvalidFrame> {
+    check("SDP bytes", sdp.len(), SDP_BYTES)?;
+    check_lines(sdp, true)
+}
+
+fn check_candidate(candidate: &str, mid: Option<&str>) -> Result<(), InvalidFrame> {
+    let mid = mid.unwrap_or_default();
+    check(
+        "candidate bytes",
+        candidate.len() + mid.len(),
+        CANDIDATE_BYTES,
+    )?;
+    check_lines(candidate, false)?;
+    check_lines(mid, false)
 }
 
 fn check(what: &str, found: usize, limit: usize) -> Result<(), InvalidFrame> {
@@ -411,11 +506,20 @@ fn check(what: &str, found: usize, limit: usize) -> Result<(), InvalidFrame> {
 
 /// Refuses control characters. No description has them, and JSON writes one as six bytes: a signal within its limit could
 /// make a message beyond [`SIGNALING_MESSAGE_BYTES`] when the server passes it on.
-fn check_lines(text: &str, allowed: &[char]) -> Result<(), InvalidFrame> {
-    if text
-        .chars()
-        .any(|c| c.is_control() && !allowed.contains(&c))
-    {
+fn check_lines(text: &str, line_ends: bool) -> Result<(), InvalidFrame> {
+    let is_line_end = |c: char| c == '\r' || c == '\n';
+    // Every signal passes here, and hardly one has anything but ASCII: bytes that are looked at without a branch go many times as
+    // fast as characters.
+    let control = if text.is_ascii() {
+        text.bytes().fold(false, |found, byte| {
+            let allowed = line_ends & ((byte == b'\r') | (byte == b'\n'));
+            found | (((byte < b' ') | (byte == 0x7f)) & !allowed)
+        })
+    } else {
+        text.chars()
+            .any(|c| c.is_control() && !(line_ends && is_line_end(c)))
+    };
+    if control {
         return Err(InvalidFrame::Malformed(
             "control characters in a signal".to_owned(),
         ));

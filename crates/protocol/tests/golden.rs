@@ -30,8 +30,8 @@ use tabferry_protocol::host::{
     Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, ResumeId, SourceId, TransferId,
-    WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, RelayTicket, ResumeId, SourceId,
+    TransferId, WireTransferId,
 };
 use tabferry_protocol::identity::DeviceKey;
 use tabferry_protocol::link::WebUrl;
@@ -42,6 +42,7 @@ use tabferry_protocol::native::{
 };
 use tabferry_protocol::pair::{PairHalf, PairSecret};
 use tabferry_protocol::paired::{AutoAccept, PairedDevice};
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
 use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::secret_code::{CodeText, GroupCode, Nameplate};
 use tabferry_protocol::signaling::{
@@ -117,6 +118,16 @@ variants!(ClientMessage:
     Self::Leave { .. } => "leave",
     Self::Signal { .. } => "signal",
     Self::Update { .. } => "update",
+    Self::OpenRelay { .. } => "open-relay",
+    Self::Unknown => "unknown",
+);
+variants!(RelayClientMessage:
+    Self::Join { .. } => "join",
+    Self::Unknown => "unknown",
+);
+variants!(RelayServerMessage:
+    Self::Joined { .. } => "joined",
+    Self::Credit { .. } => "credit",
     Self::Unknown => "unknown",
 );
 variants!(ServerMessage:
@@ -127,6 +138,8 @@ variants!(ServerMessage:
     Self::PeerLeft { .. } => "peer-left",
     Self::RoomClosed { .. } => "room-closed",
     Self::Signal { .. } => "signal",
+    Self::IceServers { .. } => "ice-servers",
+    Self::Relay { .. } => "relay",
     Self::Error { .. } => "error",
     Self::Unknown => "unknown",
 );
@@ -137,6 +150,8 @@ variants!(SignalBody:
     Self::EndOfCandidates => "end-of-candidates",
     Self::RestartRequest => "restart-request",
     Self::Bye { .. } => "bye",
+    Self::Relay { .. } => "relay",
+    Self::RelayAnswer { .. } => "relay-answer",
     Self::Unknown => "unknown",
 );
 variants!(Command:
@@ -312,6 +327,8 @@ variants!(SignalingCode:
     Self::CodeNotFound => "code-not-found",
     Self::NearbyUnavailable => "nearby-unavailable",
     Self::RateLimited => "rate-limited",
+    Self::RelayOff => "relay-off",
+    Self::RelayQuota => "relay-quota",
     Self::ShuttingDown => "shutting-down",
     Self::Unknown => "unknown",
 );
@@ -754,6 +771,10 @@ fn signal(body: SignalBody) -> Signal {
     }
 }
 
+fn relay_ticket() -> RelayTicket {
+    RelayTicket::from_bytes(*b"relay-ticket-017")
+}
+
 fn signals() -> Vec<(&'static str, Signal)> {
     let sdp = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\n".to_owned();
     let candidate =
@@ -788,6 +809,18 @@ fn signals() -> Vec<(&'static str, Signal)> {
             "bye-for-good",
             signal(SignalBody::Bye {
                 code: Some(Code::Unverified),
+            }),
+        ),
+        (
+            "relay",
+            signal(SignalBody::Relay {
+                ticket: relay_ticket(),
+            }),
+        ),
+        (
+            "relay-answer",
+            signal(SignalBody::RelayAnswer {
+                nonce: AnswerNonce::from_bytes(*b"answer-nonce-017"),
             }),
         ),
         ("unknown", signal(SignalBody::Unknown)),
@@ -851,6 +884,7 @@ fn client_messages() {
         ),
         ("leave", ClientMessage::Leave { room: Room::Nearby }),
         ("update", ClientMessage::Update { device: device() }),
+        ("open-relay", ClientMessage::OpenRelay { to: peer_id() }),
         ("unknown", ClientMessage::Unknown),
     ];
     let names = signals()
@@ -909,6 +943,7 @@ fn server_messages() {
                         credential: Some("c2VjcmV0".to_owned()),
                     },
                 ],
+                relay: true,
             }),
         ),
         (
@@ -919,6 +954,7 @@ fn server_messages() {
                 address: "127.0.0.1".to_owned(),
                 time: 0,
                 ice_servers: Vec::new(),
+                relay: false,
             }),
         ),
         (
@@ -970,6 +1006,23 @@ fn server_messages() {
             },
         ),
         (
+            "ice-servers",
+            ServerMessage::IceServers {
+                ice_servers: vec![IceServer {
+                    url: "turn:turn.example.org:3478".to_owned(),
+                    username: Some("1785021600:aebagbafaydqqcikbmga2dqpca".to_owned()),
+                    credential: Some("c2VjcmV0".to_owned()),
+                }],
+            },
+        ),
+        (
+            "relay",
+            ServerMessage::Relay {
+                to: peer_id(),
+                ticket: relay_ticket(),
+            },
+        ),
+        (
             "error",
             ServerMessage::Error {
                 code: SignalingCode::InvalidMessage,
@@ -1017,6 +1070,39 @@ fn server_messages() {
             let text = std::str::from_utf8(golden).expect("golden files are text");
             ServerMessage::decode(text).expect("golden files parse")
         },
+    );
+}
+
+#[test]
+fn relay_messages() {
+    fn text(golden: &[u8]) -> &str {
+        std::str::from_utf8(golden).expect("golden files are text")
+    }
+    check(
+        "relay-client",
+        "json",
+        &[
+            (
+                "join",
+                RelayClientMessage::Join {
+                    ticket: relay_ticket(),
+                },
+            ),
+            ("unknown", RelayClientMessage::Unknown),
+        ],
+        |message| message.encode().into_bytes(),
+        |golden| RelayClientMessage::decode(text(golden)).expect("golden files parse"),
+    );
+    check(
+        "relay-server",
+        "json",
+        &[
+            ("joined", RelayServerMessage::Joined { credit: 1_048_576 }),
+            ("credit", RelayServerMessage::Credit { bytes: 262_144 }),
+            ("unknown", RelayServerMessage::Unknown),
+        ],
+        |message| message.encode().into_bytes(),
+        |golden| RelayServerMessage::decode(text(golden)).expect("golden files parse"),
     );
 }
 
@@ -1700,6 +1786,8 @@ fn closed_sets_of_words() {
             SignalingCode::CodeNotFound,
             SignalingCode::NearbyUnavailable,
             SignalingCode::RateLimited,
+            SignalingCode::RelayOff,
+            SignalingCode::RelayQuota,
             SignalingCode::ShuttingDown,
             SignalingCode::Unknown,
         ],

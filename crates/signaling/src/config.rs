@@ -12,9 +12,11 @@ use crate::codes::CodeQuotas;
 use crate::origin::AllowedOrigins;
 use crate::outbox::QueueLimits;
 use crate::proxy::TrustedProxies;
+use crate::relays::RelayQuotas;
 use crate::rooms::PeerQuotas;
 use crate::sources::SourceQuotas;
 use crate::tls::TlsFiles;
+use crate::turn::TurnConfig;
 
 /// Everything a server needs to know to start.
 #[derive(Debug, Clone)]
@@ -29,10 +31,25 @@ pub struct Config {
     pub allowed_origins: AllowedOrigins,
     /// Certificate and key; without them the server speaks plain `ws://`.
     pub tls: Option<TlsFiles>,
+    /// TURN servers that share a secret with this one: announced with credentials of their own for each peer.
+    pub turn: Option<TurnConfig>,
+    /// Whether and how the server relays.
+    pub relay: Option<RelayLimits>,
     /// Whether addresses of clients appear in the log.
     pub log_addresses: bool,
     /// See there.
     pub limits: Limits,
+}
+
+/// Every bound of relaying.
+#[derive(Debug, Clone, Copy)]
+pub struct RelayLimits {
+    /// See there.
+    pub quotas: RelayQuotas,
+    /// Bytes that one end may have on their way to the other.
+    pub credit: u64,
+    /// How long one write may block.
+    pub blocked_write: Duration,
 }
 
 /// Every bound of a server.
@@ -71,21 +88,47 @@ impl Config {
             trusted_proxies: TrustedProxies::default(),
             allowed_origins: AllowedOrigins::default(),
             tls: None,
+            turn: None,
+            relay: Some(RelayLimits::default()),
             log_addresses: false,
             limits: Limits::default(),
         }
     }
 }
 
+#[expect(
+    clippy::unwrap_used,
+    reason = "evaluated by the compiler, which refuses a zero"
+)]
+const fn number(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap()
+}
+
+/// Bytes of so many GiB.
+pub fn gib(number: NonZeroU32) -> u64 {
+    u64::from(number.get()) << 30
+}
+
+impl Default for RelayLimits {
+    fn default() -> Self {
+        Self {
+            quotas: RelayQuotas {
+                relays: const { number(limits::RELAYS) },
+                source_relays: const { number(limits::SOURCE_RELAYS) },
+                tickets: limits::RELAY_TICKETS,
+                source_tickets: const { number(limits::SOURCE_RELAY_TICKETS) },
+                ticket_life: Duration::from_millis(limits::RELAY_TICKET_LIFE_MS),
+                source_bytes_per_day: gib(const { number(limits::SOURCE_RELAY_GIB_PER_DAY) }),
+                limit_private: false,
+            },
+            credit: limits::RELAY_CREDIT_BYTES,
+            blocked_write: Duration::from_millis(limits::RELAY_BLOCKED_WRITE_MS),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        #[expect(
-            clippy::unwrap_used,
-            reason = "evaluated by the compiler, which refuses a zero"
-        )]
-        const fn number(number: u32) -> NonZeroU32 {
-            NonZeroU32::new(number).unwrap()
-        }
         Self {
             connections: const { number(limits::SERVER_CONNECTIONS) },
             pending: const { number(limits::PENDING_CONNECTIONS) },

@@ -3,10 +3,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tabferry_protocol::id::PeerId;
+use tabferry_protocol::id::{PeerId, RelayTicket};
 use tabferry_protocol::signaling::{ClientMessage, IceServer, ServerMessage, SignalingCode};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -15,13 +16,23 @@ use crate::clock::Now;
 use crate::codes::CodeQuotas;
 use crate::metrics::Metrics;
 use crate::outbox::{Full, Outbox, QueueLimits};
-use crate::rooms::{Action, Incoming, PeerQuotas, Rooms};
+use crate::random::random;
+use crate::relay_desk::RelayDesk;
+use crate::relay_socket::Endpoint;
+use crate::rooms::{Action, Incoming, PeerQuotas, Rooms, Services};
+use crate::turn::Turn;
 
 /// Everything the sockets share.
 #[derive(Debug)]
 pub(crate) struct Hub {
     state: Mutex<State>,
     queue: QueueLimits,
+    /// Those that never change.
+    ice_servers: Vec<IceServer>,
+    /// Those whose credentials do.
+    turn: Option<Turn>,
+    /// Who gives out tickets, where the server relays.
+    desk: Option<Arc<RelayDesk<Endpoint>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -42,17 +53,23 @@ impl Hub {
         quotas: PeerQuotas,
         codes: CodeQuotas,
         queue: QueueLimits,
-        ice_servers: Vec<IceServer>,
+        services: Services,
+        turn: Option<Turn>,
+        desk: Option<Arc<RelayDesk<Endpoint>>>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let ice_servers = services.ice_servers.clone();
         let state = State {
-            rooms: Rooms::new(quotas, codes, ice_servers),
+            rooms: Rooms::new(quotas, codes, services),
             outboxes: HashMap::new(),
             stopping: false,
         };
         Self {
             state: Mutex::new(state),
             queue,
+            ice_servers,
+            turn,
+            desk,
             metrics,
         }
     }
@@ -81,14 +98,17 @@ impl Hub {
     /// Handles what a peer sent. True when the peer has said hello.
     pub(crate) fn receive(&self, id: PeerId, incoming: Incoming) -> bool {
         let to = match &incoming {
-            Incoming::Message(ClientMessage::Signal { to, .. }) => Some(*to),
+            Incoming::Message(ClientMessage::Signal { to, .. }) | Incoming::Signal { to, .. } => {
+                Some(*to)
+            }
             _ => None,
         };
         if incoming != Incoming::Empty {
             self.metrics.count_message();
         }
+        let now = Now::read();
         let mut state = self.lock();
-        let actions = state.rooms.receive(Now::read(), id, incoming);
+        let actions = state.rooms.receive(now, id, incoming);
         if self.apply(&mut state, actions).is_err() {
             let busy = Action::Send {
                 to: vec![id],
@@ -101,6 +121,25 @@ impl Hub {
             let _ = self.apply(&mut state, vec![busy]);
         }
         state.rooms.has_greeted(id)
+    }
+
+    /// How often a peer is to have its credentials renewed, if it has any.
+    pub(crate) fn renewal(&self) -> Option<Duration> {
+        self.turn.as_ref().map(Turn::renewal)
+    }
+
+    /// Gives a peer new credentials.
+    pub(crate) fn renew(&self, id: PeerId) {
+        let Some(turn) = &self.turn else {
+            return;
+        };
+        let mut ice_servers = self.ice_servers.clone();
+        ice_servers.extend(turn.servers(Now::read().unix_seconds, random()));
+        let renewed = Action::Send {
+            to: vec![id],
+            message: ServerMessage::IceServers { ice_servers },
+        };
+        let _ = self.apply(&mut self.lock(), vec![renewed]);
     }
 
     /// A peer's socket has ended.
@@ -140,7 +179,13 @@ impl Hub {
         let mut actions = VecDeque::from(actions);
         while let Some(action) = actions.pop_front() {
             match action {
-                Action::Send { to, message } => {
+                Action::Send { to, mut message } => {
+                    if let (ServerMessage::Welcome(welcome), Some(turn)) =
+                        (&mut message, &self.turn)
+                    {
+                        let servers = turn.servers(welcome.time, random());
+                        welcome.ice_servers.extend(servers);
+                    }
                     self.metrics.count_answer(&message);
                     let is_signal = matches!(message, ServerMessage::Signal { .. });
                     let text = Utf8Bytes::from(message.encode());
@@ -156,6 +201,18 @@ impl Hub {
                         }
                     }
                 }
+                Action::Pass { to, signal } => {
+                    if let Some(outbox) = state.outboxes.get(&to) {
+                        let text = Utf8Bytes::from(signal.into_text());
+                        done = outbox.try_push_signal(text).map_err(|Full| Busy);
+                    }
+                }
+                Action::OpenRelay { from, address, to } => {
+                    actions.push_back(Action::Send {
+                        to: vec![from],
+                        message: self.open_relay(address, to),
+                    });
+                }
                 Action::Close { peer, ending } => {
                     if let Some(outbox) = state.outboxes.remove(&peer) {
                         outbox.close(ending);
@@ -165,6 +222,22 @@ impl Hub {
         }
         self.metrics.set_population(&state.rooms);
         done
+    }
+
+    /// The answer to a peer at `address` that may have a relayed connection with another one.
+    fn open_relay(&self, address: IpAddr, to: PeerId) -> ServerMessage {
+        let issued = match &self.desk {
+            Some(desk) => desk.issue(address, || RelayTicket::from_bytes(random())),
+            None => Err(SignalingCode::RelayOff),
+        };
+        match issued {
+            Ok(ticket) => ServerMessage::Relay { to, ticket },
+            Err(code) => ServerMessage::Error {
+                code,
+                to: Some(to),
+                room: None,
+            },
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -15,11 +15,16 @@ pub mod outbox;
 mod page;
 mod per_source;
 pub mod proxy;
+mod random;
+mod relay_desk;
+mod relay_socket;
+pub mod relays;
 pub mod rooms;
 pub mod server;
 mod socket;
 pub mod sources;
 pub mod tls;
+pub mod turn;
 
 pub use config::{Config, Limits};
 pub use server::{Server, StartError};

@@ -5,20 +5,28 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use ipnet::IpNet;
-use tabferry_protocol::limits::ICE_SERVER_URL_BYTES;
+use tabferry_protocol::limits::{
+    ICE_SERVER_URL_BYTES, SOURCE_RELAY_GIB_PER_DAY, TURN_CREDENTIAL_LIFE_SECONDS,
+};
 use tabferry_protocol::signaling::IceServer;
 use tabferry_signaling::bucket::Rate;
+use tabferry_signaling::config::{RelayLimits, gib};
 use tabferry_signaling::origin::{AllowedOrigins, WebOrigin};
 use tabferry_signaling::proxy::TrustedProxies;
 use tabferry_signaling::tls::TlsFiles;
+use tabferry_signaling::turn::TurnConfig;
 use tabferry_signaling::{Config, Limits, Server, StartError};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code for what can be put right on the command line; the same as clap's.
 const EXIT_USAGE: u8 = 2;
+
+/// See `--relay-quota-gib`.
+const DEFAULT_RELAY_GIB: NonZeroU32 = NonZeroU32::new(SOURCE_RELAY_GIB_PER_DAY).unwrap();
 
 /// Lets the devices of one network find each other and connect. It passes on who is there and how to connect; what
 /// people send goes directly from device to device.
@@ -38,6 +46,20 @@ struct Arguments {
     /// environment separated by spaces, which keeps credentials out of the process list.
     #[arg(long = "ice-server", env = "TABFERRY_ICE_SERVERS", value_name = "URL[,USERNAME,CREDENTIAL]", value_parser = parse_ice_server, value_delimiter = ' ', hide_env_values = true)]
     ice_servers: Vec<IceServer>,
+
+    /// A TURN server that shares a secret with this one (coturn's use-auth-secret): turn:HOST:PORT or turns:HOST:PORT. Clients
+    /// get credentials for it that are good for some hours. May be repeated.
+    #[arg(long = "turn-server", env = "TABFERRY_TURN_SERVERS", value_name = "URL", value_parser = parse_turn_server, value_delimiter = ' ', requires = "turn_secret_file")]
+    turn_servers: Vec<String>,
+
+    /// File with the secret, which the TURN servers have as static-auth-secret, on one line.
+    #[arg(
+        long,
+        env = "TABFERRY_TURN_SECRET_FILE",
+        value_name = "FILE",
+        requires = "turn_servers"
+    )]
+    turn_secret_file: Option<PathBuf>,
 
     /// A reverse proxy whose X-Forwarded-For is believed: an address or a network such as 10.0.0.0/8. May be repeated.
     #[arg(long = "trusted-proxy", env = "TABFERRY_TRUSTED_PROXIES", value_name = "NETWORK", value_parser = parse_network, value_delimiter = ',')]
@@ -103,9 +125,17 @@ struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().sources.new.per_minute)]
     source_per_minute: NonZeroU32,
 
-    /// Limit connections and codes of loopback and private addresses too.
+    /// Limit connections, codes and relaying of loopback and private addresses too.
     #[arg(long)]
     limit_private: bool,
+
+    /// Relay nothing: devices without a direct path to each other can't send files then.
+    #[arg(long)]
+    no_relay: bool,
+
+    /// GiB that one source may have relayed in a day.
+    #[arg(long, value_name = "GIB", default_value_t = DEFAULT_RELAY_GIB)]
+    relay_quota_gib: NonZeroU32,
 
     /// Messages of one client at once.
     #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().peers.messages.burst)]
@@ -168,7 +198,19 @@ fn config(arguments: Arguments) -> Config {
         .tls_cert
         .zip(arguments.tls_key)
         .map(|(certificate, key)| TlsFiles { certificate, key });
+    let urls = arguments.turn_servers;
+    config.turn = arguments.turn_secret_file.map(|secret_file| TurnConfig {
+        urls,
+        secret_file,
+        life: Duration::from_secs(TURN_CREDENTIAL_LIFE_SECONDS),
+    });
     config.log_addresses = arguments.log_addresses;
+    config.relay = (!arguments.no_relay).then(|| {
+        let mut relay = RelayLimits::default();
+        relay.quotas.source_bytes_per_day = gib(arguments.relay_quota_gib);
+        relay.quotas.limit_private = arguments.limit_private;
+        relay
+    });
     let limits = &mut config.limits;
     limits.connections = arguments.max_connections;
     limits.sources.connections = arguments.source_connections;
@@ -223,6 +265,27 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
         })
 }
 
+fn parse_turn_server(text: &str) -> Result<String, String> {
+    let (scheme, host) = text.split_once(':').unwrap_or_default();
+    if !matches!(scheme, "turn" | "turns") {
+        return Err("the URL must begin with turn: or turns:".to_owned());
+    }
+    if text.contains(',') {
+        return Err(
+            "no username and credential are given here: they are made from the secret".to_owned(),
+        );
+    }
+    check_host(scheme, host, text)?;
+    Ok(text.to_owned())
+}
+
+fn check_host(scheme: &str, host: &str, url: &str) -> Result<(), String> {
+    if host.is_empty() || host.starts_with('/') || url.len() > ICE_SERVER_URL_BYTES {
+        return Err(format!("a URL such as {scheme}:HOST:PORT is needed"));
+    }
+    Ok(())
+}
+
 fn parse_ice_server(text: &str) -> Result<IceServer, String> {
     let mut parts = text.splitn(3, ',');
     let url = parts.next().unwrap_or_default().to_owned();
@@ -238,9 +301,7 @@ fn parse_ice_server(text: &str) -> Result<IceServer, String> {
         }
         _ => return Err("the URL must begin with stun:, stuns:, turn: or turns:".to_owned()),
     }
-    if host.is_empty() || host.starts_with('/') || url.len() > ICE_SERVER_URL_BYTES {
-        return Err(format!("a URL such as {scheme}:HOST:PORT is needed"));
-    }
+    check_host(scheme, host, &url)?;
     Ok(IceServer {
         url,
         username,

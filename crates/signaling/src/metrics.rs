@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use tabferry_protocol::relay::RelayEnd;
 use tabferry_protocol::signaling::{ServerMessage, SignalingCode};
 
 use crate::close::Ending;
@@ -36,9 +37,16 @@ pub(crate) struct Metrics {
     errors: Family<Code, Counter>,
     closes: Family<Close, Counter>,
     doubtful_forwarding: Counter,
+    relays: Gauge<i64, AtomicI64>,
+    relayed_bytes: Counter,
+    relay_closes: Family<Close, Counter>,
     peers: Gauge<i64, AtomicI64>,
-    rooms: Family<Kind, Gauge<i64, AtomicI64>>,
+    /// In the order of [`KINDS`]: a look-up for each message would be too much.
+    rooms: [Gauge<i64, AtomicI64>; 4],
 }
+
+/// Kinds of rooms.
+const KINDS: [&str; 4] = ["nearby", "code", "group", "pair"];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reason {
@@ -64,6 +72,7 @@ struct Close {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("tabferry_signaling");
+        let rooms = Family::<Kind, Gauge<i64, AtomicI64>>::default();
         let metrics = Self {
             connections: Counter::default(),
             refused: Family::default(),
@@ -71,8 +80,11 @@ impl Metrics {
             errors: Family::default(),
             closes: Family::default(),
             doubtful_forwarding: Counter::default(),
+            relays: Gauge::default(),
+            relayed_bytes: Counter::default(),
+            relay_closes: Family::default(),
             peers: Gauge::default(),
-            rooms: Family::default(),
+            rooms: KINDS.map(|kind| rooms.get_or_create(&Kind { kind }).clone()),
             registry: Registry::default(),
         };
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -103,8 +115,19 @@ impl Metrics {
             "X-Forwarded-For headers that were not believed or not readable, or missing",
             metrics.doubtful_forwarding.clone(),
         );
+        registry.register("relays", "Relayed connections now", metrics.relays.clone());
+        registry.register(
+            "relayed_bytes",
+            "Bytes relayed, counted where they come in",
+            metrics.relayed_bytes.clone(),
+        );
+        registry.register(
+            "relay_closes",
+            "Sockets of relays closed by the server",
+            metrics.relay_closes.clone(),
+        );
         registry.register("peers", "Peers connected now", metrics.peers.clone());
-        registry.register("rooms", "Rooms in use now", metrics.rooms.clone());
+        registry.register("rooms", "Rooms in use now", rooms);
         Self {
             registry,
             ..metrics
@@ -148,16 +171,32 @@ impl Metrics {
         self.closes.get_or_create(&close).inc();
     }
 
+    pub(crate) fn count_relay_begun(&self) {
+        self.relays.inc();
+    }
+
+    pub(crate) fn count_relay_ended(&self) {
+        self.relays.dec();
+    }
+
+    pub(crate) fn count_relayed(&self, bytes: u64) {
+        self.relayed_bytes.inc_by(bytes);
+    }
+
+    pub(crate) fn count_relay_close(&self, end: RelayEnd) {
+        let close = Close {
+            code: end.code().into(),
+            reason: end.reason(),
+        };
+        self.relay_closes.get_or_create(&close).inc();
+    }
+
     pub(crate) fn set_population(&self, rooms: &Rooms) {
         self.peers.set(count(rooms.peers()));
         let census = rooms.census();
-        for (kind, number) in [
-            ("nearby", census.nearby),
-            ("code", census.code),
-            ("group", census.group),
-            ("pair", census.pair),
-        ] {
-            self.rooms.get_or_create(&Kind { kind }).set(count(number));
+        let numbers = [census.nearby, census.code, census.group, census.pair];
+        for (gauge, number) in self.rooms.iter().zip(numbers) {
+            gauge.set(count(number));
         }
     }
 

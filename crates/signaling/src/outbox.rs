@@ -2,9 +2,11 @@
 //! knows texts and endings; it must not know what they mean or where they come from.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::close::Ending;
@@ -37,7 +39,7 @@ pub(crate) struct Outbox {
     limits: QueueLimits,
     queue: Mutex<Queue>,
     /// Wakes the one task that takes.
-    changed: Notify,
+    changed: AtomicWaker,
 }
 
 #[derive(Debug, Default)]
@@ -71,7 +73,7 @@ impl Outbox {
         Self {
             limits,
             queue: Mutex::default(),
-            changed: Notify::new(),
+            changed: AtomicWaker::new(),
         }
     }
 
@@ -86,7 +88,7 @@ impl Outbox {
                 ..Queue::default()
             };
         }
-        self.changed.notify_one();
+        self.changed.wake();
         pushed
     }
 
@@ -98,31 +100,34 @@ impl Outbox {
             bytes: self.limits.bytes / 2,
         };
         self.lock().push(message, half)?;
-        self.changed.notify_one();
+        self.changed.wake();
         Ok(())
     }
 
     /// Closes the socket after what is queued; further messages are ignored.
     pub(crate) fn close(&self, ending: Ending) {
         self.lock().ending.get_or_insert(ending);
-        self.changed.notify_one();
+        self.changed.wake();
     }
 
     /// Waits for the next thing to do. Nothing is lost when the future is dropped.
     pub(crate) async fn next(&self) -> Outgoing {
-        loop {
-            if let Some(outgoing) = self.try_next() {
-                return outgoing;
-            }
-            self.changed.notified().await;
-        }
+        poll_fn(|cx| self.poll(cx, Self::try_next)).await
     }
 
     /// Waits until the socket is to be cut, however much is being written.
     pub(crate) async fn until_cut(&self) {
-        while !self.lock().cut {
-            self.changed.notified().await;
+        poll_fn(|cx| self.poll(cx, |outbox| outbox.lock().cut.then_some(()))).await
+    }
+
+    /// Asks `find` again whenever something has changed.
+    fn poll<T>(&self, cx: &mut Context<'_>, find: impl Fn(&Self) -> Option<T>) -> Poll<T> {
+        if let Some(found) = find(self) {
+            return Poll::Ready(found);
         }
+        self.changed.register(cx.waker());
+        // What was added in between did not wake anybody.
+        find(self).map_or(Poll::Pending, Poll::Ready)
     }
 
     fn try_next(&self) -> Option<Outgoing> {

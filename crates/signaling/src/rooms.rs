@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use tabferry_protocol::card::{DeviceCard, EndpointKind};
@@ -11,8 +12,8 @@ use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::{PAIR_ROOM_PEERS, ROOM_PEERS, ROOMS_PER_PEER};
 use tabferry_protocol::secret_code::{GroupCode, Nameplate};
 use tabferry_protocol::signaling::{
-    ClientHello, ClientMessage, IceServer, Peer, Room, ServerMessage, Signal, SignalBody,
-    SignalingCode, Welcome,
+    ClientHello, ClientMessage, IceServer, PassedSignal, Peer, Room, ServerMessage, Signal,
+    SignalBody, SignalingCode, Welcome,
 };
 
 use crate::address::{Doubt, Location, NearbyKey};
@@ -35,6 +36,13 @@ pub struct PeerQuotas {
 pub enum Incoming {
     /// A message.
     Message(ClientMessage),
+    /// A signal that can be passed on as it is.
+    Signal {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        signal: PassedSignal,
+    },
     /// Something that is none.
     Invalid,
     /// A frame without a message, such as a ping.
@@ -51,6 +59,22 @@ pub enum Action {
         /// What.
         message: ServerMessage,
     },
+    /// Send a signal to a peer.
+    Pass {
+        /// To whom.
+        to: PeerId,
+        /// What.
+        signal: PassedSignal,
+    },
+    /// Give a peer a ticket for a relayed connection, or tell it why not.
+    OpenRelay {
+        /// Who asks.
+        from: PeerId,
+        /// Where it is: whose quota the connection uses.
+        address: IpAddr,
+        /// With whom; the two may talk to each other.
+        to: PeerId,
+    },
     /// Close a peer's socket after what was sent to it. The peer is already forgotten here.
     Close {
         /// Whose.
@@ -64,8 +88,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Rooms {
     quotas: PeerQuotas,
-    /// Announced to every peer.
-    ice_servers: Vec<IceServer>,
+    services: Services,
     peers: HashMap<PeerId, Member>,
     /// Rooms that someone is in, with their members in order of arrival.
     rooms: HashMap<RoomKey, Vec<Place>>,
@@ -74,6 +97,15 @@ pub struct Rooms {
     /// Nearby rooms that may mix strangers, and how many peers are the reason: nobody is in these rooms.
     doubtful: HashMap<NearbyKey, usize>,
     census: Census,
+}
+
+/// What the server has for its peers besides rooms: announced to all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Services {
+    /// For their connections.
+    pub ice_servers: Vec<IceServer>,
+    /// Whether it relays.
+    pub relay: bool,
 }
 
 /// How many rooms of each kind someone is in.
@@ -139,7 +171,10 @@ struct About {
 impl About {
     fn message(incoming: &Incoming) -> Self {
         match incoming {
-            Incoming::Message(ClientMessage::Signal { to, .. }) => Self::peer(*to),
+            Incoming::Message(
+                ClientMessage::Signal { to, .. } | ClientMessage::OpenRelay { to },
+            )
+            | Incoming::Signal { to, .. } => Self::peer(*to),
             Incoming::Message(ClientMessage::Join { room, .. }) => Self::room(*room),
             Incoming::Message(ClientMessage::Open { nameplate }) => Self::room(Room::Code {
                 nameplate: *nameplate,
@@ -178,10 +213,10 @@ struct Member {
 
 impl Rooms {
     /// No peers yet.
-    pub fn new(quotas: PeerQuotas, codes: CodeQuotas, ice_servers: Vec<IceServer>) -> Self {
+    pub fn new(quotas: PeerQuotas, codes: CodeQuotas, services: Services) -> Self {
         Self {
             quotas,
-            ice_servers,
+            services,
             peers: HashMap::new(),
             rooms: HashMap::new(),
             codes: Codes::new(codes),
@@ -230,6 +265,10 @@ impl Rooms {
                 return self.refuse(now, id, SignalingCode::InvalidMessage, about);
             }
             Incoming::Empty => return Vec::new(),
+            Incoming::Signal { .. } if !greeted => {
+                return self.refuse(now, id, SignalingCode::OutOfOrder, about);
+            }
+            Incoming::Signal { to, signal } => return self.pass(id, to, signal),
         };
         match message {
             ClientMessage::Unknown => answer(id, SignalingCode::Unsupported, about),
@@ -250,6 +289,7 @@ impl Rooms {
             },
             ClientMessage::Signal { to, signal } => self.route(id, to, signal),
             ClientMessage::Update { device } => self.update(id, device),
+            ClientMessage::OpenRelay { to } => self.open_relay(id, to),
         }
     }
 
@@ -338,7 +378,8 @@ impl Rooms {
             peer: id,
             address: member.location.address.to_canonical().to_string(),
             time: now.unix_seconds,
-            ice_servers: self.ice_servers.clone(),
+            ice_servers: self.services.ice_servers.clone(),
+            relay: self.services.relay,
         };
         let location = member.location;
         let mut actions = send(vec![id], ServerMessage::Welcome(welcome));
@@ -539,6 +580,29 @@ impl Rooms {
             return answer(from, SignalingCode::PeerNotFound, About::peer(to));
         }
         send(vec![to], ServerMessage::Signal { from, signal })
+    }
+
+    /// Passes on a signal that need not be looked at.
+    fn pass(&self, from: PeerId, to: PeerId, signal: PassedSignal) -> Vec<Action> {
+        if from == to || !self.shared(from, to) {
+            return answer(from, SignalingCode::PeerNotFound, About::peer(to));
+        }
+        vec![Action::Pass { to, signal }]
+    }
+
+    /// Lets a peer have a relayed connection with another one, under the same rule as for signals.
+    fn open_relay(&self, from: PeerId, to: PeerId) -> Vec<Action> {
+        if !self.services.relay {
+            return answer(from, SignalingCode::RelayOff, About::peer(to));
+        }
+        match self.peers.get(&from) {
+            Some(member) if from != to && self.shared(from, to) => vec![Action::OpenRelay {
+                from,
+                address: member.location.address,
+                to,
+            }],
+            _ => answer(from, SignalingCode::PeerNotFound, About::peer(to)),
+        }
     }
 
     /// Whether two peers are in a common room.

@@ -48,7 +48,11 @@ fn rooms() -> Rooms {
         messages: rate(120, 120),
         refusals: rate(4, 6),
     };
-    Rooms::new(quotas, Limits::default().codes, Vec::new())
+    let services = Services {
+        ice_servers: Vec::new(),
+        relay: true,
+    };
+    Rooms::new(quotas, Limits::default().codes, services)
 }
 
 fn id(n: u8) -> PeerId {
@@ -132,7 +136,7 @@ fn heard(actions: &[Action]) -> Vec<(PeerId, ServerMessage)> {
         .iter()
         .filter_map(|action| match action {
             Action::Send { to, message } => Some((to, message)),
-            Action::Close { .. } => None,
+            Action::Pass { .. } | Action::OpenRelay { .. } | Action::Close { .. } => None,
         })
         .flat_map(|(to, message)| to.iter().map(|peer| (*peer, message.clone())))
         .collect()
@@ -187,7 +191,10 @@ fn hello_is_answered_with_id_version_address_and_ice_servers() {
     let mut rooms = Rooms::new(
         rooms().quotas,
         Limits::default().codes,
-        vec![server.clone()],
+        Services {
+            ice_servers: vec![server.clone()],
+            relay: true,
+        },
     );
     rooms.connect(Instant::now(), id(1), location("::ffff:203.0.113.7"));
     assert!(!rooms.has_greeted(id(1)));
@@ -197,6 +204,7 @@ fn hello_is_answered_with_id_version_address_and_ice_servers() {
         address: HOME.to_owned(),
         time: TIME,
         ice_servers: vec![server],
+        relay: true,
     });
     assert_eq!(
         heard(&say(&mut rooms, id(1), hello(&[7, 1, 9]))),
@@ -900,7 +908,7 @@ fn private_addresses_use_codes_freely_unless_the_operator_says_otherwise() {
             limit_private,
             ..Limits::default().codes
         };
-        let mut rooms = Rooms::new(rooms().quotas, codes, Vec::new());
+        let mut rooms = Rooms::new(rooms().quotas, codes, Services::default());
         greeted(&mut rooms, [1], "192.168.1.5");
         let opened = (0..20)
             .filter(|n| {
@@ -1073,6 +1081,68 @@ fn where_everyone_may_be_anywhere_nobody_is_near_as_long_as_it_lasts() {
     assert!(rooms.doubtful.is_empty());
 }
 
+#[test]
+fn a_signal_that_is_passed_on_as_it_is_obeys_the_same_rules() {
+    let mut rooms = rooms();
+    joined(&mut rooms, [1, 2], HOME);
+    joined(&mut rooms, [3], ELSEWHERE);
+    rooms.connect(Instant::now(), id(4), location(HOME));
+    let passed = |from: u8, to: u8| {
+        let text = signal(id(to)).encode();
+        PassedSignal::read(&text, id(from)).unwrap()
+    };
+    let mut say = |from: u8, to: u8| {
+        let (to, signal) = passed(from, to);
+        rooms.receive(
+            at(Instant::now()),
+            id(from),
+            Incoming::Signal { to, signal },
+        )
+    };
+    let (to, signal) = passed(1, 2);
+    assert_eq!(say(1, 2), [Action::Pass { to, signal }]);
+    for stranger in [1, 3, 9] {
+        let refused = answer(
+            id(1),
+            SignalingCode::PeerNotFound,
+            About::peer(id(stranger)),
+        );
+        assert_eq!(say(1, stranger), refused);
+    }
+    assert!(is_refused(&say(4, 1), SignalingCode::OutOfOrder));
+    assert_eq!(say(9, 1), []);
+}
+
+#[test]
+fn a_relayed_connection_is_for_whom_signals_reach() {
+    let mut rooms = rooms();
+    joined(&mut rooms, [1, 2], HOME);
+    joined(&mut rooms, [3], ELSEWHERE);
+    let asked = Action::OpenRelay {
+        from: id(1),
+        address: HOME.parse().unwrap(),
+        to: id(2),
+    };
+    let open = |n| ClientMessage::OpenRelay { to: id(n) };
+    assert_eq!(say(&mut rooms, id(1), open(2)), [asked]);
+    for stranger in [1, 3, 9] {
+        let refused = answer(
+            id(1),
+            SignalingCode::PeerNotFound,
+            About::peer(id(stranger)),
+        );
+        assert_eq!(say(&mut rooms, id(1), open(stranger)), refused);
+    }
+    rooms.connect(Instant::now(), id(4), location(HOME));
+    assert!(is_refused(
+        &say(&mut rooms, id(4), open(1)),
+        SignalingCode::OutOfOrder
+    ));
+    rooms.services.relay = false;
+    let off = answer(id(1), SignalingCode::RelayOff, About::peer(id(2)));
+    assert_eq!(say(&mut rooms, id(1), open(2)), off);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Connect(u8, usize, Doubt),
@@ -1081,6 +1151,7 @@ enum Step {
     Open(u8, usize),
     Leave(u8, usize),
     Signal(u8, u8),
+    OpenRelay(u8, u8),
     Update(u8),
     Invalid(u8),
     Disconnect(u8),
@@ -1133,6 +1204,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (peer(), 0..NAMEPLATES.len()).prop_map(|(peer, name)| Step::Open(peer, name)),
         2 => (peer(), room()).prop_map(|(peer, room)| Step::Leave(peer, room)),
         4 => (peer(), peer()).prop_map(|(from, to)| Step::Signal(from, to)),
+        2 => (peer(), peer()).prop_map(|(from, to)| Step::OpenRelay(from, to)),
         1 => peer().prop_map(Step::Update),
         1 => peer().prop_map(Step::Invalid),
         1 => peer().prop_map(Step::Disconnect),
@@ -1177,6 +1249,11 @@ impl World {
             if let Action::Close { peer, .. } = action {
                 self.forget(*peer);
             }
+            if let Action::OpenRelay { from, address, to } = action {
+                assert_eq!(*address, self.addresses[from]);
+                assert!(self.shared(*to, *from).next().is_some());
+                assert!(self.shared(*from, *to).next().is_some());
+            }
             for (to, message) in heard(std::slice::from_ref(action)) {
                 assert!(
                     self.addresses.contains_key(&to),
@@ -1211,6 +1288,9 @@ impl World {
                         self.greeted.insert(to);
                     }
                     ServerMessage::Error { .. } => {}
+                    ServerMessage::Relay { .. } | ServerMessage::IceServers { .. } => {
+                        panic!("the rooms have no tickets and no clock")
+                    }
                     ServerMessage::Unknown => panic!("the server says what it doesn't know"),
                 }
             }
@@ -1296,6 +1376,7 @@ proptest! {
                     world.views.remove(&(id(n), room));
                     rooms.receive(at(now), id(n), Incoming::Message(ClientMessage::Leave { room }))
                 }
+                Step::OpenRelay(from, to) => say(from, ClientMessage::OpenRelay { to: id(to) }),
                 Step::Signal(from, to) => say(from, signal(id(to))),
                 Step::Update(n) => say(n, ClientMessage::Update { device: card("Other") }),
                 Step::Invalid(n) => rooms.receive(at(now), id(n), Incoming::Invalid),

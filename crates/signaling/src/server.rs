@@ -15,12 +15,16 @@ use axum::{Json, Router};
 use hyper::body::Incoming as RequestBody;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tabferry_protocol::id::PeerId;
-use tabferry_protocol::limits::{ICE_SERVERS, SOCKET_KERNEL_BUFFER_BYTES};
-use tabferry_protocol::signaling::{PATH, ServerMessage, SignalingCode};
+use tabferry_protocol::limits::{
+    ICE_SERVERS, RELAY_FRAME_BYTES, RELAY_READ_BUFFER_BYTES, SIGNALING_MESSAGE_BYTES,
+    SOCKET_KERNEL_BUFFER_BYTES, SOCKET_READ_BUFFER_BYTES,
+};
+use tabferry_protocol::relay;
+use tabferry_protocol::signaling::{self, ServerMessage, SignalingCode};
 use tabferry_protocol::version::SPOKEN;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -28,6 +32,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::address::{Doubt, Location};
@@ -37,9 +42,14 @@ use crate::hub::Hub;
 use crate::metrics::{Metrics, Refusal};
 use crate::page::page;
 use crate::proxy::Forwarding;
-use crate::socket::{self, Line};
+use crate::random::random;
+use crate::relay_desk::RelayDesk;
+use crate::relay_socket::{Endpoint, Relaying};
+use crate::rooms::Services;
+use crate::socket::{self, Line, Patience};
 use crate::sources::Sources;
 use crate::tls::{self, TlsError};
+use crate::turn::{Turn, TurnError};
 
 /// Connections that the kernel keeps until they are accepted: many clients come back at once after a restart.
 const BACKLOG: u32 = 1024;
@@ -88,6 +98,9 @@ pub enum StartError {
     /// Certificate or key.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The secret for TURN servers.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     /// More ICE servers than clients take.
     #[error("{0} ICE servers were given, more than the {ICE_SERVERS} that clients take")]
     TooManyIceServers(usize),
@@ -108,6 +121,10 @@ impl std::fmt::Debug for Tls {
 struct Shared {
     config: Config,
     hub: Hub,
+    /// Where the ends of relayed connections meet, where the server relays.
+    desk: Option<Arc<RelayDesk<Endpoint>>>,
+    /// The server stops, which relays are to know.
+    stopping: CancellationToken,
     sources: Mutex<Sources>,
     metrics: Arc<Metrics>,
     /// All connections and sockets, to wait for when the server stops.
@@ -152,9 +169,12 @@ impl Drop for Seat {
 impl Server {
     /// Takes the port and reads the certificate. Must be called inside a tokio runtime.
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        if config.ice_servers.len() > ICE_SERVERS {
-            return Err(StartError::TooManyIceServers(config.ice_servers.len()));
+        let turn_urls = config.turn.as_ref().map_or(0, |turn| turn.urls.len());
+        let ice_servers = config.ice_servers.len() + turn_urls;
+        if ice_servers > ICE_SERVERS {
+            return Err(StartError::TooManyIceServers(ice_servers));
         }
+        let turn = config.turn.as_ref().map(Turn::load).transpose()?;
         let tls = config.tls.as_ref().map(tls::load).transpose()?.map(Tls);
         let asked = config.listen;
         let (listener, address) = listen(asked).map_err(|error| match error.kind() {
@@ -168,15 +188,26 @@ impl Server {
         })?;
         let limits = config.limits;
         let metrics = Arc::new(Metrics::new());
+        let desk = config
+            .relay
+            .map(|relay| Arc::new(RelayDesk::new(relay.quotas, metrics.clone())));
+        let services = Services {
+            ice_servers: config.ice_servers.clone(),
+            relay: desk.is_some(),
+        };
         let hub = Hub::new(
             limits.peers,
             limits.codes,
             limits.queue,
-            config.ice_servers.clone(),
+            services,
+            turn,
+            desk.clone(),
             metrics.clone(),
         );
         let shared = Shared {
             hub,
+            desk,
+            stopping: CancellationToken::new(),
             sources: Mutex::new(Sources::new(limits.sources)),
             metrics,
             tasks: TaskTracker::new(),
@@ -222,6 +253,7 @@ impl Server {
         drop(listener);
         tracing::info!("stopping");
         shared.hub.shut_down();
+        shared.stopping.cancel();
         shared.tasks.close();
         if timeout(shared.config.limits.drain, shared.tasks.wait())
             .await
@@ -368,7 +400,8 @@ fn close_after(mut response: Response) -> Response {
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", get(page))
-        .route(PATH, get(signal))
+        .route(signaling::PATH, get(signal))
+        .route(relay::PATH, get(relay_socket))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .with_state(shared)
@@ -394,11 +427,39 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     ([(header::CONTENT_TYPE, kind)], shared.metrics.encode()).into_response()
 }
 
-/// Opens a WebSocket, or says why not.
+/// What a WebSocket is for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Signaling,
+    Relay,
+}
+
+/// Opens a WebSocket for signaling, or says why not.
 async fn signal(
     State(shared): State<Arc<Shared>>,
     Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Response {
+    open_socket(shared, &arrival, request, Purpose::Signaling)
+}
+
+/// Opens a WebSocket for one end of a relayed connection, or says why not.
+async fn relay_socket(
+    State(shared): State<Arc<Shared>>,
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+) -> Response {
+    if shared.desk.is_none() {
+        return (StatusCode::NOT_FOUND, "This server does not relay.\n").into_response();
+    }
+    open_socket(shared, &arrival, request, Purpose::Relay)
+}
+
+fn open_socket(
+    shared: Arc<Shared>,
+    arrival: &Arrival,
     mut request: Request,
+    purpose: Purpose,
 ) -> Response {
     let headers = request.headers();
     let origin = headers.get(header::ORIGIN).map(|value| value.as_bytes());
@@ -424,17 +485,15 @@ async fn signal(
         return not_a_websocket("not the first request of the connection");
     };
     let tasks = shared.tasks.clone();
+    let hello_by = arrival.hello_by;
     tasks.spawn(async move {
-        let upgraded = timeout_at(arrival.hello_by, upgrade).await;
+        let upgraded = timeout_at(hello_by, upgrade).await;
         let Ok(Ok(upgraded)) = upgraded else { return };
-        serve_socket(
-            shared,
-            client,
-            socket::open(upgraded).await,
-            arrival.hello_by,
-            permits,
-        )
-        .await;
+        // Relays are few and large: the tasks of the many others should not carry room for them.
+        match purpose {
+            Purpose::Signaling => serve_socket(shared, client, upgraded, hello_by, permits).await,
+            Purpose::Relay => Box::pin(serve_relay(shared, upgraded, hello_by, permits)).await,
+        }
     });
     response.map(|()| axum::body::Body::empty())
 }
@@ -447,11 +506,13 @@ fn not_a_websocket(why: &str) -> Response {
 async fn serve_socket(
     shared: Arc<Shared>,
     client: Location,
-    mut socket: socket::Socket,
+    upgraded: Upgraded,
     hello_by: Instant,
     permits: Permits,
 ) {
     shared.metrics.count_connection();
+    let mut socket =
+        socket::open(upgraded, SIGNALING_MESSAGE_BYTES, SOCKET_READ_BUFFER_BYTES).await;
     let began = Instant::now();
     let address = shared.config.log_addresses.then_some(client.address);
     let Permits {
@@ -461,7 +522,7 @@ async fn serve_socket(
     let seat = Seat::take(&shared, client.address);
     let ending = match seat {
         Some(_) => {
-            let (id, outbox) = shared.hub.connect(client, draw_id);
+            let (id, outbox) = shared.hub.connect(client, || PeerId::from_bytes(random()));
             tracing::debug!(peer = %id, address = address.map(tracing::field::display), "connected");
             let line = Line {
                 hub: &shared.hub,
@@ -497,7 +558,29 @@ async fn serve_socket(
     if let Some(ending) = ending {
         shared.metrics.count_close(ending);
     }
-    socket::close(socket, ending).await;
+    let farewell = ending.map(|ending| (ending.code(), ending.reason()));
+    socket::close(socket, farewell, Patience::default()).await;
+}
+
+/// Serves one end of a relayed connection. Its ticket takes the place of a source's seat: a source has few of them.
+async fn serve_relay(shared: Arc<Shared>, upgraded: Upgraded, join_by: Instant, permits: Permits) {
+    let (Some(desk), Some(relay)) = (&shared.desk, &shared.config.relay) else {
+        return;
+    };
+    shared.metrics.count_connection();
+    let socket = socket::open(upgraded, RELAY_FRAME_BYTES, RELAY_READ_BUFFER_BYTES).await;
+    let relaying = Relaying {
+        desk,
+        metrics: &shared.metrics,
+        limits: &shared.config.limits,
+        relay,
+        stopping: &shared.stopping,
+    };
+    let Permits {
+        connection,
+        pending,
+    } = permits;
+    relaying.serve(socket, join_by, connection, pending).await;
 }
 
 impl Seat {
@@ -541,16 +624,6 @@ impl Shared {
         }
         Location { address, doubt }
     }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "without the system's randomness no id is safe to give out, and no request can go on"
-)]
-fn draw_id() -> PeerId {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the system gives random bytes");
-    PeerId::from_bytes(bytes)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

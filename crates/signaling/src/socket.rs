@@ -1,15 +1,16 @@
 //! The life of one WebSocket: reads, writes, pings, timeouts, closing. It must not know rooms, nor wait for any other
 //! socket.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tabferry_protocol::id::PeerId;
-use tabferry_protocol::limits::{SIGNALING_MESSAGE_BYTES, SOCKET_READ_BUFFER_BYTES};
-use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
+use tabferry_protocol::limits::SIGNALING_MESSAGE_BYTES;
+use tabferry_protocol::signaling::{ClientMessage, PassedSignal, ServerMessage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
@@ -35,14 +36,51 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// the client might not see the close frame.
 const CLOSE_DISCARD_BYTES: u64 = 4 * SIGNALING_MESSAGE_BYTES as u64;
 
-/// Makes a WebSocket of an upgraded connection.
-pub(crate) async fn open(upgraded: Upgraded) -> Socket {
+/// How long and for how many bytes more a client is heard after its close frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) time: Duration,
+    pub(crate) bytes: u64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            time: CLOSE_PATIENCE,
+            bytes: CLOSE_DISCARD_BYTES,
+        }
+    }
+}
+
+/// What a client did that is no WebSocket, or not one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It breaks the rules of WebSocket.
+    Protocol,
+    /// A text message that is not UTF-8.
+    NotText,
+    /// A message beyond the limit.
+    TooLong,
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Protocol => Self::ProtocolError,
+            Fault::NotText => Self::NotText,
+            Fault::TooLong => Self::TooLong,
+        }
+    }
+}
+
+/// Makes a WebSocket of an upgraded connection, with messages up to `longest` bytes, read in pieces of `read_buffer`.
+pub(crate) async fn open(upgraded: Upgraded, longest: usize, read_buffer: usize) -> Socket {
     let config = WebSocketConfig::default()
-        .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+        .read_buffer_size(read_buffer)
         .write_buffer_size(0)
-        .max_write_buffer_size(2 * SIGNALING_MESSAGE_BYTES)
-        .max_message_size(Some(SIGNALING_MESSAGE_BYTES))
-        .max_frame_size(Some(SIGNALING_MESSAGE_BYTES));
+        .max_write_buffer_size(2 * longest)
+        .max_message_size(Some(longest))
+        .max_frame_size(Some(longest));
     WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await
 }
 
@@ -73,13 +111,12 @@ impl Line<'_> {
         let mut pending = Some(pending);
         let mut heard = Instant::now();
         let mut pinged = heard;
+        let mut held = None;
+        // Whatever happens makes the next alarm later: it is set again only when it has come.
+        let first = heard + self.limits.ping_interval.min(self.limits.silence);
+        let mut alarm = pin!(sleep_until(hello_by.min(first)));
+        let mut renew_at: Option<Instant> = None;
         loop {
-            let silent_at = heard + self.limits.silence;
-            let ping_at = heard.max(pinged) + self.limits.ping_interval;
-            let hello_by = pending.as_ref().map(|_| hello_by);
-            let wake_at = hello_by
-                .map_or(silent_at, |at| at.min(silent_at))
-                .min(ping_at);
             tokio::select! {
                 // Who asks much gets its answers before it may ask more.
                 biased;
@@ -91,32 +128,51 @@ impl Line<'_> {
                     }
                     Outgoing::Close(ending) => return Some(ending),
                 },
-                frame = socket.next() => {
+                frame = next(&mut held, socket) => {
                     heard = Instant::now();
                     let incoming = match frame {
-                        Some(Ok(frame)) => read(&frame)?,
-                        Some(Err(error)) => return blame(&error),
+                        Some(Ok(frame)) => read(&frame, self.id)?,
+                        Some(Err(error)) => return fault(&error).map(Ending::from),
                         None => return None,
                     };
-                    if self.hub.receive(self.id, incoming) {
-                        pending = None;
+                    if self.hub.receive(self.id, incoming) && pending.take().is_some() {
+                        renew_at = self.hub.renewal().map(|after| heard + after);
+                        if let Some(at) = renew_at.filter(|at| *at < alarm.deadline()) {
+                            alarm.as_mut().reset(at);
+                        }
                     }
                     // A burst that is here already must not be handled in one go: those whom it concerns could not
                     // empty their queues meanwhile.
-                    yield_now().await;
+                    held = socket.next().now_or_never();
+                    if held.is_some() {
+                        yield_now().await;
+                    }
                 }
-                () = sleep_until(wake_at) => {
+                () = &mut alarm => {
                     let now = Instant::now();
+                    let silent_at = heard + self.limits.silence;
+                    let ping_at = heard.max(pinged) + self.limits.ping_interval;
+                    let hello_by = pending.as_ref().map(|_| hello_by);
                     if hello_by.is_some_and(|at| at <= now) {
                         return Some(Ending::HelloTimeout);
                     }
                     if silent_at <= now {
                         return Some(Ending::SilenceTimeout);
                     }
-                    pinged = now;
-                    if let Err(ending) = self.write(socket, Message::Ping(Bytes::new())).await {
-                        return ending;
+                    let mut next = silent_at.min(ping_at);
+                    if ping_at <= now {
+                        pinged = now;
+                        next = silent_at.min(now + self.limits.ping_interval);
+                        if let Err(ending) = self.write(socket, Message::Ping(Bytes::new())).await {
+                            return ending;
+                        }
                     }
+                    if let Some(at) = renew_at.filter(|at| *at <= now) {
+                        self.hub.renew(self.id);
+                        renew_at = self.hub.renewal().map(|after| at + after);
+                    }
+                    let others = [hello_by, renew_at].into_iter().flatten();
+                    alarm.as_mut().reset(others.fold(next, Instant::min));
                 }
             }
         }
@@ -125,6 +181,8 @@ impl Line<'_> {
     /// Writes a message, unless that blocks for too long or the peer is cut meanwhile.
     async fn write(&self, socket: &mut Socket, message: Message) -> Result<(), Option<Ending>> {
         tokio::select! {
+            // Hardly any write blocks.
+            biased;
             written = timeout(self.limits.blocked_write, socket.send(message)) => match written {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => Err(None),
@@ -135,21 +193,36 @@ impl Line<'_> {
     }
 }
 
+/// A frame that was read already, or the next one.
+async fn next(held: &mut Option<Frame>, socket: &mut Socket) -> Frame {
+    match held.take() {
+        Some(frame) => frame,
+        None => socket.next().await,
+    }
+}
+
+/// What comes from a socket.
+type Frame = Option<Result<Message, Error>>;
+
 /// Tells a client something before its socket is closed.
 pub(crate) async fn tell(socket: &mut Socket, message: &ServerMessage) {
     // A client that does not listen is closed all the same.
     let _ = timeout(CLOSE_PATIENCE, socket.send(Message::text(message.encode()))).await;
 }
 
-/// Ends the WebSocket, with a close frame where the server is the one who ends it.
-pub(crate) async fn close(mut socket: Socket, ending: Option<Ending>) {
+/// Ends the WebSocket, with a close frame of this code and reason where the server is the one who ends it.
+pub(crate) async fn close(
+    mut socket: Socket,
+    ending: Option<(u16, &'static str)>,
+    patience: Patience,
+) {
     let farewell = async {
         // Whatever fails from here on, the connection ends: there is no one left to tell.
         let _ = match ending {
-            Some(ending) => {
+            Some((code, reason)) => {
                 let frame = CloseFrame {
-                    code: ending.code().into(),
-                    reason: ending.reason().into(),
+                    code: code.into(),
+                    reason: reason.into(),
                 };
                 socket.send(Message::Close(Some(frame))).await
             }
@@ -158,31 +231,32 @@ pub(crate) async fn close(mut socket: Socket, ending: Option<Ending>) {
         };
         let connection = socket.get_mut();
         let _ = connection.shutdown().await;
-        let mut rest = connection.take(CLOSE_DISCARD_BYTES);
+        let mut rest = connection.take(patience.bytes);
         let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
     };
-    let _ = timeout(CLOSE_PATIENCE, farewell).await;
+    let _ = timeout(patience.time, farewell).await;
 }
 
-/// What a frame says; `None` is the client's goodbye.
-fn read(frame: &Message) -> Option<Incoming> {
+/// What a frame of a peer says; `None` is its goodbye.
+fn read(frame: &Message, from: PeerId) -> Option<Incoming> {
     match frame {
-        Message::Text(text) => {
-            Some(ClientMessage::decode(text).map_or(Incoming::Invalid, Incoming::Message))
-        }
+        Message::Text(text) => Some(match PassedSignal::read(text, from) {
+            Some((to, signal)) => Incoming::Signal { to, signal },
+            None => ClientMessage::decode(text).map_or(Incoming::Invalid, Incoming::Message),
+        }),
         Message::Binary(_) => Some(Incoming::Invalid),
         Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Some(Incoming::Empty),
         Message::Close(_) => None,
     }
 }
 
-/// Whether an error is the client's, and which.
-fn blame(error: &Error) -> Option<Ending> {
+/// Whether an error is the client's fault, and which.
+pub(crate) fn fault(error: &Error) -> Option<Fault> {
     match error {
-        Error::Capacity(_) => Some(Ending::TooLong),
-        Error::Utf8(_) => Some(Ending::NotText),
+        Error::Capacity(_) => Some(Fault::TooLong),
+        Error::Utf8(_) => Some(Fault::NotText),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(Ending::ProtocolError),
+        Error::Protocol(_) => Some(Fault::Protocol),
         _ => None,
     }
 }

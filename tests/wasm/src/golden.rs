@@ -12,6 +12,7 @@ use tabferry_protocol::host::{
 use tabferry_protocol::manifest::Entry;
 use tabferry_protocol::native::{Client, DaemonCode, FromDaemon, ToDaemon};
 use tabferry_protocol::paired::PairedDevice;
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
 use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, Signal, SignalingCode};
 
 use crate::expected::GOLDEN;
@@ -74,6 +75,8 @@ fn again(folder: &str, file: &str, bytes: &[u8]) -> Result<(), String> {
         "native-client" => json::<Client>(bytes),
         "to-daemon" => json::<ToDaemon>(bytes),
         "from-daemon" => json::<FromDaemon>(bytes),
+        "relay-client" => json::<RelayClientMessage>(bytes),
+        "relay-server" => json::<RelayServerMessage>(bytes),
         "room" => json::<Room>(bytes),
         "server" => json::<ServerMessage>(bytes),
         "signal" => json::<Signal>(bytes),

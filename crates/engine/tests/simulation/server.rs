@@ -267,6 +267,7 @@ impl World {
                         address,
                         time: self.now / 1000,
                         ice_servers,
+                        relay: false,
                     }),
                 );
             }
@@ -349,7 +350,9 @@ impl World {
                     }
                 }
             }
-            ClientMessage::Unknown => panic!("an engine says what it means"),
+            ClientMessage::OpenRelay { .. } | ClientMessage::Unknown => {
+                panic!("an engine says what it means")
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use tabferry_protocol::card::DeviceCard;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
+use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CHUNK_BYTES, CODE_PROOF_MESSAGE_BYTES,
     DEVICE_NAME_BYTES, HANDSHAKE_MESSAGE_BYTES, ICE_SERVER_URL_BYTES, ICE_SERVERS, INLINE_ENTRIES,
@@ -12,7 +13,10 @@ use tabferry_protocol::limits::{
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, Item, Manifest};
 use tabferry_protocol::name::is_invisible;
-use tabferry_protocol::signaling::{ClientMessage, Peer, ServerMessage, Signal, SignalBody};
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
+use tabferry_protocol::signaling::{
+    ClientMessage, PassedSignal, Peer, ServerMessage, Signal, SignalBody, Welcome,
+};
 use tabferry_protocol::version::Versions;
 
 /// Reads a control frame; if it is one, checks its limits and that it can be written and read again.
@@ -60,6 +64,19 @@ pub(crate) fn bulk_frame(bytes: &[u8]) {
 
 /// Reads a client's message; if it is one, checks its limits, and that what the server passes on of it is a message too.
 pub(crate) fn client_message(text: &str) {
+    let from = PeerId::from_bytes([0x5a; 16]);
+    if let Some((to, passed)) = PassedSignal::read(text, from) {
+        let passed = passed.into_text();
+        assert!(passed.len() <= SIGNALING_MESSAGE_BYTES);
+        let Ok(ClientMessage::Signal { to: same, signal }) = ClientMessage::decode(text) else {
+            panic!("{text} was passed on");
+        };
+        assert_eq!(same, to);
+        assert_eq!(
+            ServerMessage::decode(&passed),
+            Ok(ServerMessage::Signal { from, signal })
+        );
+    }
     let Ok(message) = ClientMessage::decode(text) else {
         return;
     };
@@ -91,6 +108,7 @@ pub(crate) fn client_message(text: &str) {
         ClientMessage::Join { device: None, .. }
         | ClientMessage::Open { .. }
         | ClientMessage::Leave { .. }
+        | ClientMessage::OpenRelay { .. }
         | ClientMessage::Unknown => {}
     }
     assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));
@@ -102,9 +120,10 @@ pub(crate) fn server_message(text: &str) {
         return;
     };
     match &message {
-        ServerMessage::Welcome(welcome) => {
-            assert!(welcome.ice_servers.len() <= ICE_SERVERS);
-            let mut urls = welcome.ice_servers.iter().map(|server| &server.url);
+        ServerMessage::Welcome(Welcome { ice_servers, .. })
+        | ServerMessage::IceServers { ice_servers } => {
+            assert!(ice_servers.len() <= ICE_SERVERS);
+            let mut urls = ice_servers.iter().map(|server| &server.url);
             assert!(urls.all(|url| url.len() <= ICE_SERVER_URL_BYTES));
         }
         ServerMessage::Joined { peers, .. } => {
@@ -117,10 +136,21 @@ pub(crate) fn server_message(text: &str) {
         ServerMessage::Signal { signal: inner, .. } => signal(inner),
         ServerMessage::PeerLeft { .. }
         | ServerMessage::RoomClosed { .. }
+        | ServerMessage::Relay { .. }
         | ServerMessage::Error { .. }
         | ServerMessage::Unknown => {}
     }
     assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));
+}
+
+/// Reads a text as either end's message on a relay's socket; if it is one, it can be written and read again.
+pub(crate) fn relay_message(text: &str) {
+    if let Ok(message) = RelayClientMessage::decode(text) {
+        assert_eq!(RelayClientMessage::decode(&message.encode()), Ok(message));
+    }
+    if let Ok(message) = RelayServerMessage::decode(text) {
+        assert_eq!(RelayServerMessage::decode(&message.encode()), Ok(message));
+    }
 }
 
 fn peer(peer: &Peer) {
@@ -158,6 +188,8 @@ fn signal(signal: &Signal) {
         SignalBody::EndOfCandidates
         | SignalBody::RestartRequest
         | SignalBody::Bye { .. }
+        | SignalBody::Relay { .. }
+        | SignalBody::RelayAnswer { .. }
         | SignalBody::Unknown => {}
     }
 }

@@ -12,6 +12,7 @@ use tabferry_protocol::limits::*;
 use tabferry_protocol::link::WebUrl;
 use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
 use tabferry_protocol::name::ReceivedName;
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
 use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
 use tabferry_protocol::version::Versions;
 
@@ -151,6 +152,24 @@ fn signaling_message() {
     let server = |length| ServerMessage::decode(&padded(r#"{"type":"later"}"#, length));
     assert_eq!(server(SIGNALING_MESSAGE_BYTES), Ok(ServerMessage::Unknown));
     assert_eq!(server(SIGNALING_MESSAGE_BYTES + 1).err(), refused);
+}
+
+#[test]
+fn relay_message() {
+    let padded = |length: usize| {
+        let json = r#"{"type":"later"}"#;
+        json.to_owned() + &" ".repeat(length - json.len())
+    };
+    let refused = Some(InvalidFrame::TooLong {
+        length: RELAY_MESSAGE_BYTES + 1,
+        limit: RELAY_MESSAGE_BYTES,
+    });
+    let client = |length| RelayClientMessage::decode(&padded(length));
+    assert_eq!(client(RELAY_MESSAGE_BYTES), Ok(RelayClientMessage::Unknown));
+    assert_eq!(client(RELAY_MESSAGE_BYTES + 1).err(), refused);
+    let server = |length| RelayServerMessage::decode(&padded(length));
+    assert_eq!(server(RELAY_MESSAGE_BYTES), Ok(RelayServerMessage::Unknown));
+    assert_eq!(server(RELAY_MESSAGE_BYTES + 1).err(), refused);
 }
 
 /// Whether client and server both take a signal.

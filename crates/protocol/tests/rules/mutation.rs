@@ -216,11 +216,26 @@ proptest! {
     }
 
     #[test]
+    fn damaged_relay_messages(
+        client in strategies::relay_client_message(),
+        server in strategies::relay_server_message(),
+        harms in vec(harm(), 1..5),
+        confusions in vec(confusion(), 1..4),
+    ) {
+        for text in [client.encode(), server.encode()] {
+            let damaged = damage(text.clone().into_bytes(), &harms);
+            check::relay_message(&String::from_utf8_lossy(&damaged));
+            check::relay_message(&confuse(text.as_bytes(), &confusions));
+        }
+    }
+
+    #[test]
     fn noise(bytes in vec(any::<u8>(), 0..200)) {
         check::control_frame(&bytes);
         check::bulk_frame(&bytes);
         let text = String::from_utf8_lossy(&bytes);
         check::client_message(&text);
         check::server_message(&text);
+        check::relay_message(&text);
     }
 }

@@ -6,10 +6,22 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tabferry_protocol::frame::{BulkHeader, ControlFrame};
+use tabferry_protocol::id::PeerId;
 use tabferry_protocol::limits::CHUNK_BYTES;
-use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
+use tabferry_protocol::relay::{RelayClientMessage, RelayEnd, RelayServerMessage};
+use tabferry_protocol::signaling::{ClientMessage, PassedSignal, ServerMessage, SignalBody};
 
 use crate::strategies;
+
+#[test]
+fn every_end_of_a_relay_has_a_word_of_its_own() {
+    for end in RelayEnd::ALL {
+        assert_eq!(RelayEnd::from_reason(end.reason()), Some(end));
+    }
+    for word in ["", "gone", "Peer-Left"] {
+        assert_eq!(RelayEnd::from_reason(word), None);
+    }
+}
 
 fn through_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     let json = serde_json::to_string(value).expect("every value serializes");
@@ -38,8 +50,35 @@ proptest! {
     }
 
     #[test]
+    fn frequent_signals_are_passed_on_as_they_are(message in strategies::client_message()) {
+        let from = PeerId::from_bytes([7; 16]);
+        let passed = PassedSignal::read(&message.encode(), from);
+        let frequent = match message {
+            ClientMessage::Signal { to, signal } => match signal.body {
+                SignalBody::Offer { .. }
+                | SignalBody::Answer { .. }
+                | SignalBody::Candidate { .. }
+                | SignalBody::EndOfCandidates => Some((to, ServerMessage::Signal { from, signal }.encode())),
+                _ => None,
+            },
+            _ => None,
+        };
+        prop_assert_eq!(passed.map(|(to, passed)| (to, passed.into_text())), frequent);
+    }
+
+    #[test]
     fn server_messages(message in strategies::server_message()) {
         prop_assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn relay_client_messages(message in strategies::relay_client_message()) {
+        prop_assert_eq!(RelayClientMessage::decode(&message.encode()), Ok(message));
+    }
+
+    #[test]
+    fn relay_server_messages(message in strategies::relay_server_message()) {
+        prop_assert_eq!(RelayServerMessage::decode(&message.encode()), Ok(message));
     }
 
     #[test]

@@ -18,8 +18,8 @@ use tabferry_protocol::host::{
     Trust, TrustCommand, Visibility, Visible,
 };
 use tabferry_protocol::id::{
-    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, ResumeId, SourceId, TransferId,
-    WireTransferId,
+    AnswerNonce, ConnectionId, DeviceId, ItemId, PairTag, PeerId, RelayTicket, ResumeId, SourceId,
+    TransferId, WireTransferId,
 };
 use tabferry_protocol::limits::{
     CANDIDATE_BYTES, CAPABILITIES, CAPABILITY_BYTES, CODE_PROOF_MESSAGE_BYTES,
@@ -31,6 +31,7 @@ use tabferry_protocol::manifest::{Entry, FileEntry, Item};
 use tabferry_protocol::name::cut_to_bytes;
 use tabferry_protocol::pair::PairHalf;
 use tabferry_protocol::paired::AutoAccept;
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
 use tabferry_protocol::sas::{Asker, Nonce};
 use tabferry_protocol::secret_code::{CodeText, GroupCode, Nameplate, SecretCode};
 use tabferry_protocol::signaling::{
@@ -304,12 +305,35 @@ fn signal() -> impl Strategy<Value = Signal> {
         Just(SignalBody::EndOfCandidates),
         Just(SignalBody::RestartRequest),
         option::of(code()).prop_map(|code| SignalBody::Bye { code }),
+        relay_ticket().prop_map(|ticket| SignalBody::Relay { ticket }),
+        any::<[u8; 16]>().prop_map(|nonce| SignalBody::RelayAnswer {
+            nonce: AnswerNonce::from_bytes(nonce)
+        }),
         Just(SignalBody::Unknown),
     ];
     (any::<[u8; 16]>(), body).prop_map(|(id, body)| Signal {
         connection: ConnectionId::from_bytes(id),
         body,
     })
+}
+
+fn relay_ticket() -> impl Strategy<Value = RelayTicket> {
+    any::<[u8; 16]>().prop_map(RelayTicket::from_bytes)
+}
+
+pub(crate) fn relay_client_message() -> impl Strategy<Value = RelayClientMessage> {
+    prop_oneof![
+        relay_ticket().prop_map(|ticket| RelayClientMessage::Join { ticket }),
+        Just(RelayClientMessage::Unknown),
+    ]
+}
+
+pub(crate) fn relay_server_message() -> impl Strategy<Value = RelayServerMessage> {
+    prop_oneof![
+        any::<u64>().prop_map(|credit| RelayServerMessage::Joined { credit }),
+        any::<u64>().prop_map(|bytes| RelayServerMessage::Credit { bytes }),
+        Just(RelayServerMessage::Unknown),
+    ]
 }
 
 fn nameplate() -> impl Strategy<Value = Nameplate> {
@@ -354,6 +378,7 @@ pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
         room().prop_map(|room| ClientMessage::Leave { room }),
         (peer_id(), signal()).prop_map(|(to, signal)| ClientMessage::Signal { to, signal }),
         device().prop_map(|device| ClientMessage::Update { device }),
+        peer_id().prop_map(|to| ClientMessage::OpenRelay { to }),
         Just(ClientMessage::Unknown),
     ]
 }
@@ -382,25 +407,36 @@ fn signaling_code() -> impl Strategy<Value = SignalingCode> {
         Just(SignalingCode::CodeNotFound),
         Just(SignalingCode::NearbyUnavailable),
         Just(SignalingCode::RateLimited),
+        Just(SignalingCode::RelayOff),
+        Just(SignalingCode::RelayQuota),
         Just(SignalingCode::ShuttingDown),
         Just(SignalingCode::Unknown),
     ]
 }
 
 pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
-    let ice_servers = vec(ice_server(), 0..=ICE_SERVERS);
+    let ice_servers = || vec(ice_server(), 0..=ICE_SERVERS);
     prop_oneof![
-        (any::<u16>(), peer_id(), text(64), any::<u64>(), ice_servers).prop_map(
-            |(version, peer, address, time, ice_servers)| {
+        (
+            any::<u16>(),
+            peer_id(),
+            text(64),
+            any::<u64>(),
+            ice_servers(),
+            any::<bool>()
+        )
+            .prop_map(|(version, peer, address, time, ice_servers, relay)| {
                 ServerMessage::Welcome(Welcome {
                     version,
                     peer,
                     address,
                     time,
                     ice_servers,
+                    relay,
                 })
-            }
-        ),
+            }),
+        ice_servers().prop_map(|ice_servers| ServerMessage::IceServers { ice_servers }),
+        (peer_id(), relay_ticket()).prop_map(|(to, ticket)| ServerMessage::Relay { to, ticket }),
         (room(), vec(peer(), 0..5)).prop_map(|(room, peers)| ServerMessage::Joined { room, peers }),
         (room(), peer()).prop_map(|(room, peer)| ServerMessage::PeerJoined { room, peer }),
         peer().prop_map(|peer| ServerMessage::PeerUpdated { peer }),

@@ -9,7 +9,10 @@ use tabferry_protocol::code::Code;
 use tabferry_protocol::frame::{ControlFrame, Decline, Propose};
 use tabferry_protocol::id::{PeerId, ResumeId, WireTransferId};
 use tabferry_protocol::manifest::{Entry, FileEntry, Manifest};
-use tabferry_protocol::signaling::{ClientMessage, Room, ServerMessage, SignalBody, SignalingCode};
+use tabferry_protocol::relay::{RelayClientMessage, RelayServerMessage};
+use tabferry_protocol::signaling::{
+    ClientMessage, PassedSignal, Room, ServerMessage, SignalBody, SignalingCode,
+};
 
 fn golden(folder: &str) -> Vec<Vec<u8>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,6 +71,18 @@ fn unknown_fields_are_ignored_everywhere() {
         assert!(read.is_ok());
         assert_eq!(ServerMessage::decode(&extended(&message)), read);
     }
+    for message in golden("relay-client") {
+        let text = str::from_utf8(&message).expect("golden files are text");
+        let read = RelayClientMessage::decode(text);
+        assert!(read.is_ok());
+        assert_eq!(RelayClientMessage::decode(&extended(&message)), read);
+    }
+    for message in golden("relay-server") {
+        let text = str::from_utf8(&message).expect("golden files are text");
+        let read = RelayServerMessage::decode(text);
+        assert!(read.is_ok());
+        assert_eq!(RelayServerMessage::decode(&extended(&message)), read);
+    }
 }
 
 /// The message with each of its top-level fields written a second time.
@@ -79,6 +94,36 @@ fn doubled(json: &str) -> Vec<String> {
         .iter()
         .map(|(key, value)| format!("{open},{}:{value}}}", json!(key)))
         .collect()
+}
+
+#[test]
+fn a_signal_of_a_newer_version_is_not_passed_on_as_it_is() {
+    let from = PeerId::from_bytes([7; 16]);
+    let signal = |extra: &str, within: &str| {
+        format!(
+            r#"{{"type":"signal","to":"{}"{extra},"signal":{{"connection":"{}","signal":"offer","sdp":""{within}}}}}"#,
+            id(),
+            id(),
+        )
+    };
+    assert!(PassedSignal::read(&signal("", ""), from).is_some());
+    let deep = format!(r#","deep":{}{}"#, "[".repeat(200), "]".repeat(200));
+    for (extra, within) in [
+        (r#","later":1"#, ""),
+        ("", r#","later":1"#),
+        (deep.as_str(), ""),
+        ("", deep.as_str()),
+        ("", r#","sdp":"""#),
+        ("", r#","nonce":5"#),
+    ] {
+        assert!(PassedSignal::read(&signal(extra, within), from).is_none());
+    }
+    // As long as a message may be, but not with the longer name of the field that names the sender.
+    let longest = signal("", "");
+    let padding = " ".repeat(tabferry_protocol::limits::SIGNALING_MESSAGE_BYTES - longest.len());
+    let padded = longest.replace(r#""sdp":"""#, &format!(r#""sdp":{padding}"""#));
+    assert!(ClientMessage::decode(&padded).is_ok());
+    assert!(PassedSignal::read(&padded, from).is_none());
 }
 
 #[test]
@@ -304,8 +349,32 @@ fn a_known_kind_that_is_broken_is_no_unknown_kind() {
     ] {
         assert!(ServerMessage::decode(text).is_err(), "{text}");
     }
+    for text in [
+        "{}",
+        r#"{"type":"join"}"#,
+        r#"{"type":"join","ticket":"x"}"#,
+        r#"{"type":"join","ticket":null}"#,
+        "[]",
+        "",
+    ] {
+        assert!(RelayClientMessage::decode(text).is_err(), "{text}");
+    }
+    for text in [
+        "{}",
+        r#"{"type":"joined"}"#,
+        r#"{"type":"joined","credit":-1}"#,
+        r#"{"type":"credit","bytes":1.5}"#,
+        r#"{"type":"credit","bytes":"1"}"#,
+        "[]",
+        "",
+    ] {
+        assert!(RelayServerMessage::decode(text).is_err(), "{text}");
+    }
     for signal in [
         r#"{"signal":"bye"}"#,
+        r#"{"connection":"CONN","signal":"relay"}"#,
+        r#"{"connection":"CONN","signal":"relay","ticket":"CONN1"}"#,
+        r#"{"connection":"CONN","signal":"relay-answer"}"#,
         r#"{"connection":"CONN","signal":"offer"}"#,
         r#"{"connection":"CONN","signal":"offer","sdp":null}"#,
         r#"{"connection":"CONN","signal":"candidate","candidate":1}"#,

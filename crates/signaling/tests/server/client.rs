@@ -166,7 +166,13 @@ pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 pub(crate) fn request(headers: &[(&'static str, &str)]) -> Request {
-    let mut request = "ws://localhost/v1/signal".into_client_request().unwrap();
+    request_for(tabferry_protocol::signaling::PATH, headers)
+}
+
+/// A request for a WebSocket at `path`.
+pub(crate) fn request_for(path: &str, headers: &[(&'static str, &str)]) -> Request {
+    let url = format!("ws://localhost{path}");
+    let mut request = url.into_client_request().unwrap();
     for (name, value) in headers {
         let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
         request.headers_mut().append(*name, value);
@@ -263,17 +269,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Reads until the server's close frame and the end of the connection; returns what the frame says.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
-        let mut said = None;
-        loop {
-            match timeout(PATIENCE, self.socket.next()).await.unwrap() {
-                Some(Ok(Message::Close(Some(frame)))) => {
-                    said = Some((frame.code.into(), frame.reason.to_string()));
-                }
-                Some(Ok(message)) => assert!(said.is_none(), "{message:?} after close"),
-                Some(Err(error)) => panic!("close frame expected, {error} received"),
-                None => return said.unwrap(),
-            }
-        }
+        closed(&mut self.socket).await
     }
 
     /// Nothing has arrived so far that was not read: the answer to a message of ours comes next.
@@ -281,6 +277,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.send_raw(Message::text(r#"{"type":"from-the-future"}"#))
             .await;
         self.expect_error(SignalingCode::Unsupported).await;
+    }
+}
+
+/// Reads until the server's close frame and the end of the connection; returns what the frame says.
+pub(crate) async fn closed<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
+) -> (u16, String) {
+    let mut said = None;
+    loop {
+        match timeout(PATIENCE, socket.next()).await.unwrap() {
+            Some(Ok(Message::Close(Some(frame)))) => {
+                said = Some((frame.code.into(), frame.reason.to_string()));
+            }
+            Some(Ok(message)) => assert!(said.is_none(), "{message:?} after close"),
+            Some(Err(error)) => panic!("close frame expected, {error} received"),
+            None => return said.unwrap(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use tabferry_protocol::relay::{RelayClientMessage, RelayEnd, RelayServerMessage};
 use tabferry_protocol::signaling::{ClientMessage, ServerMessage};
 use tabferry_signaling::close::Ending;
 
@@ -41,7 +42,15 @@ fn every_kind_of_message_has_a_true_example() {
     let client = check("Messages of a client", |text| {
         ClientMessage::decode(text).unwrap().encode()
     });
-    let kinds = ["hello", "join", "open", "leave", "signal", "update"];
+    let kinds = [
+        "hello",
+        "join",
+        "open",
+        "leave",
+        "signal",
+        "update",
+        "open-relay",
+    ];
     assert_eq!(client, set(kinds));
     let server = check("Messages of the server", |text| {
         ServerMessage::decode(text).unwrap().encode()
@@ -54,9 +63,18 @@ fn every_kind_of_message_has_a_true_example() {
         "peer-left",
         "room-closed",
         "signal",
+        "ice-servers",
+        "relay",
         "error",
     ];
     assert_eq!(server, set(kinds));
+    let relay = check("The relay", |text| {
+        match RelayClientMessage::decode(text).unwrap() {
+            RelayClientMessage::Unknown => RelayServerMessage::decode(text).unwrap().encode(),
+            known => known.encode(),
+        }
+    });
+    assert_eq!(relay, set(["join", "joined", "credit"]));
 }
 
 #[test]
@@ -66,6 +84,16 @@ fn every_error_code_is_in_the_table() {
     for word in words.iter().filter(|word| *word != "unknown") {
         let row = format!("\n| `{word}` |");
         assert!(DOCUMENT.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn every_close_code_of_a_relay_is_in_its_table() {
+    let (_, section) = DOCUMENT.split_once("\n## The relay\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    for end in RelayEnd::ALL {
+        let row = format!("\n| {} | `{}` |", end.code(), end.reason());
+        assert!(section.contains(&row), "{row}");
     }
 }
 

@@ -16,6 +16,8 @@ mod limits;
 mod meeting;
 mod process;
 mod proxy;
+mod relay;
 mod rooms;
 mod stopping;
 mod tls;
+mod turn;

@@ -166,6 +166,46 @@ fn what_cannot_work_is_said_in_words_and_exits_with_2() {
         ),
         (&["--allow-origin", "example.org"], "a web origin is needed"),
         (
+            &["--turn-server", "turn:turn.example.org:3478"],
+            "--turn-secret-file",
+        ),
+        (
+            &["--turn-secret-file", "/nonexistent/secret"],
+            "--turn-server",
+        ),
+        (
+            &[
+                "--turn-server",
+                "turn:turn.example.org:3478",
+                "--turn-secret-file",
+                "/nonexistent/secret",
+            ],
+            "can't read the TURN secret in /nonexistent/secret",
+        ),
+        (
+            &[
+                "--turn-server",
+                "stun:stun.example.org",
+                "--turn-secret-file",
+                "x",
+            ],
+            "must begin with turn: or turns:",
+        ),
+        (
+            &[
+                "--turn-server",
+                "turn:a.example.org,anna,secret",
+                "--turn-secret-file",
+                "x",
+            ],
+            "they are made from the secret",
+        ),
+        (
+            &["--turn-server", "turn:", "--turn-secret-file", "x"],
+            "a URL such as turn:HOST:PORT is needed",
+        ),
+        (&["--relay-quota-gib", "0"], "--relay-quota-gib"),
+        (
             &["--ice-server", "https://example.org"],
             "must begin with stun:",
         ),
@@ -218,6 +258,10 @@ fn help_and_version_are_given() {
         "--tls-key",
         "--log-addresses",
         "--source-connections",
+        "--no-relay",
+        "--relay-quota-gib",
+        "--turn-server",
+        "--turn-secret-file",
     ] {
         assert!(help.contains(option), "{option} not in {help}");
     }
