@@ -1,11 +1,13 @@
 //! The life of one WebSocket: reads, writes, pings, timeouts, closing. It must not know rooms, nor wait for any other
 //! socket.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tabferry_protocol::id::PeerId;
@@ -13,7 +15,6 @@ use tabferry_protocol::limits::SIGNALING_MESSAGE_BYTES;
 use tabferry_protocol::signaling::{ClientMessage, PassedSignal, ServerMessage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -111,7 +112,7 @@ impl Line<'_> {
         let mut pending = Some(pending);
         let mut heard = Instant::now();
         let mut pinged = heard;
-        let mut held = None;
+        let mut turn = Turn::default();
         // Whatever happens makes the next alarm later: it is set again only when it has come.
         let first = heard + self.limits.ping_interval.min(self.limits.silence);
         let mut alarm = pin!(sleep_until(hello_by.min(first)));
@@ -128,7 +129,7 @@ impl Line<'_> {
                     }
                     Outgoing::Close(ending) => return Some(ending),
                 },
-                frame = next(&mut held, socket) => {
+                frame = turn.next(socket) => {
                     heard = Instant::now();
                     let incoming = match frame {
                         Some(Ok(frame)) => read(&frame, self.id)?,
@@ -140,12 +141,6 @@ impl Line<'_> {
                         if let Some(at) = renew_at.filter(|at| *at < alarm.deadline()) {
                             alarm.as_mut().reset(at);
                         }
-                    }
-                    // A burst that is here already must not be handled in one go: those whom it concerns could not
-                    // empty their queues meanwhile.
-                    held = socket.next().now_or_never();
-                    if held.is_some() {
-                        yield_now().await;
                     }
                 }
                 () = &mut alarm => {
@@ -193,11 +188,41 @@ impl Line<'_> {
     }
 }
 
-/// A frame that was read already, or the next one.
-async fn next(held: &mut Option<Frame>, socket: &mut Socket) -> Frame {
-    match held.take() {
-        Some(frame) => frame,
-        None => socket.next().await,
+/// Whose turn it is when a client has sent much. A burst that is here already must not be handled in one go: those whom it
+/// concerns could not empty their queues meanwhile.
+#[derive(Debug, Default)]
+struct Turn {
+    /// A frame was handled, and since then nobody else had a chance.
+    is_over: bool,
+    /// What was read when the turn was over.
+    held: Option<Frame>,
+}
+
+impl Turn {
+    /// The next frame, one for each turn. Nothing is lost when the future is dropped.
+    async fn next(&mut self, socket: &mut Socket) -> Frame {
+        let frame = poll_fn(|cx| {
+            if let Some(frame) = self.held.take() {
+                return Poll::Ready(frame);
+            }
+            match socket.poll_next_unpin(cx) {
+                Poll::Ready(frame) if self.is_over => {
+                    self.is_over = false;
+                    self.held = Some(frame);
+                    // Behind everyone who is waiting now.
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Ready(frame) => Poll::Ready(frame),
+                Poll::Pending => {
+                    self.is_over = false;
+                    Poll::Pending
+                }
+            }
+        })
+        .await;
+        self.is_over = true;
+        frame
     }
 }
 
