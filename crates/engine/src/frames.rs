@@ -13,7 +13,7 @@ use tabferry_protocol::limits::{
 use tabferry_protocol::manifest::{Entry, FileEntry, Item, Manifest};
 
 use crate::engine::Engine;
-use crate::io::{Channel, ConnectionKey};
+use crate::io::{Channel, ConnectionKey, Time};
 use crate::receiving::{Collecting, Receiving};
 use crate::sending::index;
 use crate::session::SessionKey;
@@ -213,6 +213,9 @@ impl Engine {
             .all(|entry| matches!(entry, Entry::Item(_)));
         let full =
             pending + connection.collecting.len() >= PENDING_PROPOSALS || open >= OPEN_TRANSFERS;
+        // What is known comes again once.
+        let again = |(_, collecting): &(Time, Collecting)| collecting.resume == propose.resume;
+        let resumed = resumed && !connection.collecting.values().any(again);
         if full && !resumed && !(whole && items) {
             self.refuse(key, propose.transfer, Code::Busy);
             return Ok(());

@@ -140,11 +140,25 @@ impl Presence {
             .or_else(|| self.newest(|peer| peer.is(device)))
     }
 
+    /// How many peers have arrived.
+    pub(crate) fn arrivals(&self) -> u64 {
+        self.arrivals
+    }
+
     /// The newest of some peers.
     pub(crate) fn newest(&self, among: impl Fn(&Peer) -> bool) -> Option<&Peer> {
+        self.newest_after(0, among)
+    }
+
+    /// The newest of some peers, if it came after that many arrivals.
+    pub(crate) fn newest_after(
+        &self,
+        arrivals: u64,
+        among: impl Fn(&Peer) -> bool,
+    ) -> Option<&Peer> {
         self.peers
             .values()
-            .filter(|(_, peer)| among(peer))
+            .filter(|(arrival, peer)| *arrival > arrivals && among(peer))
             .max_by_key(|(arrival, _)| *arrival)
             .map(|(_, peer)| peer)
     }

@@ -29,6 +29,9 @@ pub(crate) struct Session {
     pub(crate) connection: Option<Connection>,
     /// When to try again.
     pub(crate) retry_at: Option<Time>,
+    /// Peers that had arrived when it was opened last. Whoever is the same endpoint and was there already is another browser of
+    /// the same device.
+    pub(crate) arrivals: u64,
     /// Attempts in a row that nobody hurried and that came to nothing.
     pub(crate) failures: u32,
     /// The server says that the peer has left: without a sign of life until then, it has.
@@ -55,6 +58,7 @@ impl Session {
             endpoint: peer.endpoint,
             connection: None,
             retry_at: None,
+            arrivals: 0,
             failures: 0,
             probe_until: None,
             bye: None,

@@ -191,8 +191,11 @@ impl Engine {
             return;
         };
         let gone = self.presence.get(session.peer).is_none();
-        let newest = self.presence.newest(|peer| session.is_with(peer)).cloned();
-        if let Some(peer) = newest.filter(|peer| peer.id != session.peer)
+        let known = if gone { 0 } else { session.arrivals };
+        let newest = self
+            .presence
+            .newest_after(known, |peer| session.is_with(peer));
+        if let Some(peer) = newest.filter(|peer| peer.id != session.peer).cloned()
             && (gone || !session.is_well())
         {
             self.follow(key, &peer);
@@ -791,6 +794,7 @@ impl Engine {
         self.out.changed();
         if let Some(session) = self.sessions.get_mut(&key) {
             session.failures = 0;
+            session.arrivals = self.presence.arrivals();
         }
         self.find_sessions(|transfer| transfer.device.id == device.id);
         self.ask_for_awaited(key);

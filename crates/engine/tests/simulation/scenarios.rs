@@ -1271,6 +1271,44 @@ fn a_flood_from_one_device_harms_no_other_session() {
 }
 
 #[test]
+fn a_known_transfer_is_proposed_again_once_and_not_any_number_of_times() {
+    let mut world = world(Plan {
+        hostile: Some(1),
+        ..Plan::scripted(2)
+    });
+    world.quiet = true;
+    let sending = world.send_files(1, 0, &[10]);
+    world.accept_next(0);
+    assert_eq!(world.await_end(sending), TransferState::Done);
+    let resume = *world.ledger.resumes.last().unwrap();
+    let entry = Entry::File(FileEntry {
+        name: "x".to_owned(),
+        folder: String::new(),
+        bytes: 1,
+        media_type: None,
+    });
+    let most = u32::try_from(PENDING_PROPOSALS).unwrap();
+    let propose = |number| {
+        ControlFrame::Propose(Propose {
+            transfer: WireTransferId(100 + number),
+            resume,
+            // The rest never comes.
+            count: 2,
+            entries: vec![entry.clone()],
+        })
+    };
+    world.inject_control(1, (0..most).map(propose));
+    world.run_for(5_000);
+    assert!(!world.nodes[1].connections.is_empty());
+    // One more is refused, which ends the session: the engine that is said to have made it knows of none.
+    world.inject_control(1, [propose(most)]);
+    world.run_while("a session", 20_000, |world| {
+        !world.nodes[1].connections.is_empty()
+    });
+    world.settle();
+}
+
+#[test]
 fn proposals_that_nobody_answers_do_not_fill_the_memory() {
     let mut world = world(Plan {
         hostile: Some(1),
