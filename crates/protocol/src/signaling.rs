@@ -414,12 +414,27 @@ impl PassedSignal {
             candidate: Option<String>,
             mid: Option<String>,
         }
+        // Serde takes an array for an object without names, which a receiver does not.
+        let object = |text: &str| text.trim_ascii_start().starts_with('{');
         let Message { kind, to, signal } = serde_json::from_str(text).ok()?;
-        if kind != "signal" {
+        let signal = signal.get();
+        if kind != "signal" || !object(text) || !object(signal) {
             return None;
         }
-        let signal = signal.get();
+        // One with anything else in it than its kind has is written anew, without that.
+        let most = 2 * SDP_BYTES + CANDIDATE_BYTES;
         let fields: Fields<'_> = serde_json::from_str(signal).ok()?;
+        let of_candidate = fields.candidate.is_some() || fields.mid.is_some();
+        let of_description = fields.sdp.is_some() || fields.nonce.is_some();
+        let foreign = match fields.signal {
+            "offer" => of_candidate || fields.nonce.is_some(),
+            "answer" => of_candidate,
+            "candidate" => of_description,
+            _ => of_candidate || of_description,
+        };
+        if foreign || signal.len() > most {
+            return None;
+        }
         match fields.signal {
             "offer" => check_sdp(fields.sdp.as_deref()?),
             "answer" => {

@@ -98,7 +98,8 @@ impl Relaying<'_> {
             Err(end) => {
                 let late = wait.give_up();
                 let close_late = async {
-                    if let Some((other, _seat)) = late {
+                    if let Some((other, seat)) = late {
+                        drop(seat);
                         self.close(other.socket, Some(RelayEnd::PeerLeft)).await;
                     }
                 };

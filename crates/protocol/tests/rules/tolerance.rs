@@ -118,6 +118,24 @@ fn a_signal_of_a_newer_version_is_not_passed_on_as_it_is() {
     ] {
         assert!(PassedSignal::read(&signal(extra, within), from).is_none());
     }
+    // What a receiver would take for broken: it leaves a server that says such things.
+    let array = format!(r#"["{}","end-of-candidates",null,null,null,null]"#, id());
+    let within = format!(r#"{{"type":"signal","to":"{}","signal":{array}}}"#, id());
+    let whole = format!(
+        r#"["signal","{}",{{"connection":"{}","signal":"end-of-candidates"}}]"#,
+        id(),
+        id()
+    );
+    for message in [within, whole] {
+        assert!(PassedSignal::read(&message, from).is_none(), "{message}");
+        assert!(ClientMessage::decode(&message).is_err(), "{message}");
+    }
+    // Fields of other kinds, however long, are not passed on.
+    let smuggled = signal("", r#","mid":"0""#);
+    assert!(PassedSignal::read(&smuggled, from).is_none());
+    let wide = signal(&" ".repeat(10), &" ".repeat(40_000));
+    assert!(PassedSignal::read(&wide, from).is_none());
+    assert!(ClientMessage::decode(&wide).is_ok());
     // As long as a message may be, but not with the longer name of the field that names the sender.
     let longest = signal("", "");
     let padding = " ".repeat(tabferry_protocol::limits::SIGNALING_MESSAGE_BYTES - longest.len());

@@ -236,7 +236,7 @@ async fn a_ticket_is_good_for_two_sockets() {
 #[tokio::test]
 async fn a_ticket_expires() {
     let server = TestServer::with(|config| {
-        relay_limits(config).quotas.ticket_life = Duration::from_millis(800);
+        relay_limits(config).quotas.ticket_life = Duration::from_secs(3);
     });
     let (mut one, two) = neighbors(&server).await;
     let unused = asked(&mut one, &two).await.unwrap();
@@ -375,7 +375,7 @@ async fn who_sends_on_without_credit_is_closed() {
 #[tokio::test]
 async fn a_stalled_end_holds_up_its_sender_and_nobody_else() {
     let server = TestServer::with(|config| {
-        relay_limits(config).blocked_write = Duration::from_secs(2);
+        relay_limits(config).blocked_write = Duration::from_secs(10);
     });
     let (mut signaling, other) = neighbors(&server).await;
     let mut other = other;
@@ -411,7 +411,7 @@ async fn a_stalled_end_holds_up_its_sender_and_nobody_else() {
         while !matches!(other.next().await, ServerMessage::Signal { .. }) {}
         slowest = slowest.max(began.elapsed());
     }
-    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     // The other direction goes on as well, until the write has been blocked for too long.
     stalled.send_bytes(b"still here".to_vec()).await;
     sender.expect_bytes(b"still here").await;
@@ -451,11 +451,11 @@ async fn what_was_on_its_way_arrives_after_its_sender_has_left() {
 async fn a_silent_end_is_dead_and_one_that_answers_pings_is_not() {
     let server = TestServer::with(|config| {
         config.limits.ping_interval = Duration::from_millis(200);
-        config.limits.silence = Duration::from_secs(1);
+        config.limits.silence = Duration::from_secs(3);
     });
     let (mut one, mut two) = met(&server).await;
-    // For two timeouts' time both read, and so answer.
-    let quiet = timeout(Duration::from_millis(2500), async {
+    // For longer than the timeout both read, and so answer.
+    let quiet = timeout(Duration::from_millis(4500), async {
         tokio::join!(one.socket_idle(), two.socket_idle())
     });
     assert!(quiet.await.is_err());
