@@ -8,7 +8,7 @@ use tabferry_protocol::host::{Direction, Event, StoredFile, TransferState};
 use tabferry_protocol::id::{DeviceId, ResumeId, TransferId};
 use tabferry_protocol::limits::{
     ACTIVE_TRANSFERS, BUFFERED_HIGH_BYTES, COMPARING_PING_MS, KEPT_TRANSFERS, READS_AHEAD,
-    REMEMBERED_OUTCOMES,
+    REMEMBERED_OUTCOMES, REMEMBERED_OUTCOMES_OF_DEVICE,
 };
 
 use crate::engine::Engine;
@@ -20,8 +20,8 @@ use crate::transfer::{Body, Transfer};
 #[derive(Debug)]
 pub(crate) struct Read {
     transfer: TransferId,
-    /// A read of an older epoch still counts as on its way: its bytes come and are dropped.
-    epoch: u32,
+    /// A read of an older run still counts as on its way: its bytes come and are dropped.
+    run: u32,
     entry: u32,
     remaining: u64,
 }
@@ -78,7 +78,7 @@ impl Engine {
                 read,
                 Read {
                     transfer: id,
-                    epoch: next.epoch,
+                    run: next.run,
                     entry: next.entry,
                     remaining: next.bytes,
                 },
@@ -104,14 +104,14 @@ impl Engine {
             return;
         }
         read.remaining -= length;
-        let (id, epoch, entry) = (read.transfer, read.epoch, read.entry);
+        let (id, run, entry) = (read.transfer, read.run, read.entry);
         let finished = read.remaining == 0;
         if finished {
             self.reads.remove(&key);
         }
         let session = self.transfers.get(&id).and_then(|it| it.session);
         let Some(session) = session else { return };
-        match self.send_chunk(session, id, epoch, entry, data, buffered) {
+        match self.send_chunk(session, id, (run, entry), data, buffered) {
             Err(code) => self.fail(id, code),
             Ok(()) if finished => {
                 self.show_life(session, id);
@@ -125,8 +125,7 @@ impl Engine {
         &mut self,
         session: SessionKey,
         id: TransferId,
-        epoch: u32,
-        entry: u32,
+        (run, entry): (u32, u32),
         data: &[u8],
         buffered: u64,
     ) -> Result<(), Code> {
@@ -144,7 +143,7 @@ impl Engine {
         let Some(sending) = transfer.sending() else {
             return Ok(());
         };
-        let Some((header, done)) = sending.handle_chunk(wire, epoch, entry, data)? else {
+        let Some((header, done)) = sending.handle_chunk(wire, run, entry, data)? else {
             return Ok(());
         };
         self.out.push(Output::SendBulk {
@@ -212,8 +211,8 @@ impl Engine {
             .receiving()
             .and_then(|receiving| receiving.handle_written(now, file, bytes));
         transfer.moved(now);
-        let session = transfer.session;
-        if let (Some(credit), Some(session)) = (credit, session) {
+        // Without a number here, the connection does not know the transfer.
+        if let (Some(credit), Some(session), Some(_)) = (credit, transfer.session, transfer.wire) {
             self.send_frame(session, &credit);
         }
     }
@@ -381,7 +380,12 @@ impl Engine {
         resume: ResumeId,
         state: TransferState,
     ) {
-        if self.outcomes.len() >= REMEMBERED_OUTCOMES {
+        let of_device = |(from, ..): &&(DeviceId, ResumeId, TransferState)| *from == device;
+        // No device pushes out what others have not heard.
+        if self.outcomes.iter().filter(of_device).count() >= REMEMBERED_OUTCOMES_OF_DEVICE {
+            let oldest = self.outcomes.iter().position(|(from, ..)| *from == device);
+            oldest.and_then(|oldest| self.outcomes.remove(oldest));
+        } else if self.outcomes.len() >= REMEMBERED_OUTCOMES {
             self.outcomes.pop_front();
         }
         self.outcomes.push_back((device, resume, state));

@@ -153,7 +153,7 @@ impl Engine {
             let Some(sending) = transfer.sending() else {
                 continue;
             };
-            if !sending.is_inline() && !sending.is_accepted() {
+            if !sending.is_inline() {
                 let Some(left) = room.checked_sub(1) else {
                     continue;
                 };
@@ -245,6 +245,7 @@ impl Engine {
         let resume = collecting.resume;
         let mut complete = collecting.add(page);
         if !matches!(complete, Ok(Some(Manifest::Items(_))))
+            && !self.is_known(key, resume)
             && self.unanswered_bytes() > UNANSWERED_BYTES
         {
             complete = Err(Code::Busy);
@@ -415,9 +416,12 @@ impl Engine {
             return;
         };
         if !receiving.is_of(files) {
-            self.refuse(key, wire, Code::PeerMisbehaved);
+            let code = Code::PeerMisbehaved;
+            self.refuse(key, wire, code);
+            self.end(id, TransferState::Failed { code });
             return;
         }
+        transfer.paused_there = false;
         let running = receiving.is_running();
         if running {
             receiving.want(wire);
@@ -478,6 +482,9 @@ impl Engine {
         let device = self.sessions.get(&key).and_then(|it| it.device.as_ref());
         if let Some(device) = device.map(|device| device.id)
             && let Some(id) = self.receiving_of(device, withdraw.resume)
+            && let Some(transfer) = self.transfers.get(&id)
+            && transfer.session == Some(key)
+            && transfer.wire.is_none()
         {
             self.end(id, state_told(withdraw.code));
         }

@@ -13,6 +13,8 @@ use crate::table::Table;
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) endpoint: EndpointKind,
+    /// Whether it was there when we came.
+    listed: bool,
     /// The rooms that we share with it.
     rooms: Vec<Room>,
     /// What its card says, while one of the rooms shows cards.
@@ -57,6 +59,7 @@ impl Presence {
         room: Room,
         peer: &signaling::Peer,
         paired: Option<DeviceView>,
+        listed: bool,
     ) -> bool {
         let card = peer.device.as_ref().filter(|_| room.shows_cards());
         if room.shows_cards() && card.is_none() || self.within(room).count() >= ROOM_PEERS {
@@ -67,6 +70,7 @@ impl Presence {
             let new = Peer {
                 id: peer.id,
                 endpoint: peer.endpoint,
+                listed,
                 rooms: Vec::new(),
                 card: None,
                 paired: None,
@@ -147,18 +151,22 @@ impl Presence {
 
     /// The newest of some peers.
     pub(crate) fn newest(&self, among: impl Fn(&Peer) -> bool) -> Option<&Peer> {
-        self.newest_after(0, among)
+        self.newest_joined_or_listed(|_, peer| among(peer))
     }
 
-    /// The newest of some peers, if it came after that many arrivals.
-    pub(crate) fn newest_after(
+    /// The newest of some peers that we have seen coming, after that many arrivals.
+    pub(crate) fn newest_joined(
         &self,
         arrivals: u64,
         among: impl Fn(&Peer) -> bool,
     ) -> Option<&Peer> {
+        self.newest_joined_or_listed(|at, peer| at > arrivals && !peer.listed && among(peer))
+    }
+
+    fn newest_joined_or_listed(&self, among: impl Fn(u64, &Peer) -> bool) -> Option<&Peer> {
         self.peers
             .values()
-            .filter(|(arrival, peer)| *arrival > arrivals && among(peer))
+            .filter(|(arrival, peer)| among(*arrival, peer))
             .max_by_key(|(arrival, _)| *arrival)
             .map(|(_, peer)| peer)
     }

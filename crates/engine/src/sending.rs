@@ -36,6 +36,8 @@ pub(crate) struct Sending {
     accepted: bool,
     /// From the receiver's accept to the loss of the connection.
     run: Option<Run>,
+    /// How many there were: receivers that have lost their books begin with the same epochs.
+    runs: u32,
     /// Entries of which all bytes were sent at least once.
     done_entries: u32,
     /// Which entries the receiver has for good.
@@ -60,6 +62,9 @@ struct Checkpoint {
 /// Bytes on their way under one epoch.
 #[derive(Debug)]
 struct Run {
+    number: u32,
+    /// Entries that were stored when it began.
+    stored_entries: u32,
     epoch: u32,
     /// Next entry and offset to ask the source for.
     read_entry: u32,
@@ -83,7 +88,7 @@ struct Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NextRead {
     pub(crate) source: SourceId,
-    pub(crate) epoch: u32,
+    pub(crate) run: u32,
     pub(crate) entry: u32,
     pub(crate) offset: u64,
     pub(crate) bytes: u64,
@@ -96,6 +101,7 @@ impl Sending {
             proposals: 0,
             accepted: false,
             run: None,
+            runs: 0,
             done_entries: 0,
             stored: Vec::new(),
             stored_entries: 0,
@@ -184,7 +190,10 @@ impl Sending {
         let unwritten = RECEIVE_WINDOW_BYTES.saturating_sub(accept.credit);
         let base = (self.stored_bytes + accept.offset).saturating_sub(unwritten);
         self.bytes_done = base;
+        self.runs = self.runs.wrapping_add(1);
         self.run = Some(Run {
+            number: self.runs,
+            stored_entries: self.stored_entries,
             epoch: accept.epoch,
             read_entry: accept.entry,
             read_offset: start.offset,
@@ -254,10 +263,16 @@ impl Sending {
     }
 
     /// A connection on which it was proposed is lost. Errors if that happens again and again, and nothing moves in between.
-    pub(crate) fn interrupt(&mut self) -> Result<(), Code> {
-        let run = self.run.take();
-        let moved = run.is_some_and(|run| self.bytes_done > run.base);
-        self.fruitless = if moved { 0 } else { self.fruitless + 1 };
+    /// One that a person holds has no reason to move.
+    pub(crate) fn interrupt(&mut self, paused: bool) -> Result<(), Code> {
+        let moved = self.run.take().is_some_and(|run| {
+            self.bytes_done > run.base || self.stored_entries > run.stored_entries
+        });
+        self.fruitless = match (moved, paused) {
+            (true, _) => 0,
+            (false, true) => self.fruitless,
+            (false, false) => self.fruitless + 1,
+        };
         if self.fruitless > FRUITLESS_RESUMPTIONS {
             return Err(Code::Stalled);
         }
@@ -280,7 +295,8 @@ impl Sending {
     /// An entry has arrived for good. Returns whether it was the last one.
     pub(crate) fn entry_stored(&mut self, entry: u32) -> Result<bool, Code> {
         let entries = self.entries();
-        let sent = self.is_inline() || entry < self.done_entries;
+        let read = self.run.as_ref().map_or(u32::MAX, |run| run.read_entry);
+        let sent = self.is_inline() || entry < self.done_entries.min(read);
         if index(entry) >= entries || !sent {
             return Err(Code::PeerMisbehaved);
         }
@@ -355,7 +371,7 @@ impl Sending {
         }
         let read = NextRead {
             source,
-            epoch: run.epoch,
+            run: run.number,
             entry: run.read_entry,
             offset: run.read_offset,
             bytes,
@@ -377,17 +393,17 @@ impl Sending {
     }
 
     /// Takes the next bytes of an entry, in order. Returns the header to send them with, and the frame that follows the
-    /// entry's last bytes; `None` if they are not to be sent: they were read for an older epoch, or to be compared. Errors
+    /// entry's last bytes; `None` if they are not to be sent: they were read for an older run, or to be compared. Errors
     /// with [`Code::SourceFailed`] if they differ from what the receiver has.
     pub(crate) fn handle_chunk(
         &mut self,
         transfer: WireTransferId,
-        epoch: u32,
+        number: u32,
         entry: u32,
         data: &[u8],
     ) -> Result<Option<(BulkHeader, Option<ControlFrame>)>, Code> {
         let size = self.files().get(index(entry)).map_or(0, |file| file.bytes);
-        let Some(run) = self.run.as_mut().filter(|run| run.epoch == epoch) else {
+        let Some(run) = self.run.as_mut().filter(|run| run.number == number) else {
             return Ok(None);
         };
         let header = BulkHeader {
@@ -398,7 +414,7 @@ impl Sending {
         };
         run.hasher.update(data);
         run.sent_offset += data.len() as u64;
-        if run.sent_offset.is_multiple_of(CHECKPOINT_BYTES) {
+        if run.sent_offset / CHECKPOINT_BYTES > header.offset / CHECKPOINT_BYTES {
             let checkpoint = Checkpoint {
                 entry,
                 offset: run.sent_offset,

@@ -39,7 +39,9 @@ impl Engine {
             }
             Some(ServerMessage::Joined { room, peers }) => self.handle_joined(room, &peers),
             Some(ServerMessage::PeerJoined { room, peer }) => {
-                self.enter(room, &peer);
+                if let Some(peer) = self.enter(room, &peer, false) {
+                    self.meet(&peer, true);
+                }
                 self.hide_in_crowd();
             }
             Some(ServerMessage::PeerUpdated { peer }) => {
@@ -97,8 +99,13 @@ impl Engine {
             return;
         }
         self.rooms.joined(room);
-        for peer in peers {
-            self.enter(room, peer);
+        // All of them before any is met: who seems to have left may come later in the list.
+        let entered: Vec<_> = peers
+            .iter()
+            .filter_map(|peer| self.enter(room, peer, true))
+            .collect();
+        for peer in entered {
+            self.meet(&peer, false);
         }
         if is_code {
             let peers: Vec<_> = peers.iter().map(|peer| peer.id).collect();
@@ -108,26 +115,28 @@ impl Engine {
         self.out.changed();
     }
 
-    /// Someone is in a room of ours.
-    fn enter(&mut self, room: Room, peer: &signaling::Peer) {
+    /// Someone is in a room of ours, and was `listed` there when we came, or comes now. Returns the peer if there is anything
+    /// new about it.
+    fn enter(&mut self, room: Room, peer: &signaling::Peer, listed: bool) -> Option<Peer> {
         let is_ours = self.rooms.is_asked(room) || self.codes.is_room(room);
         if !is_ours || self.rooms.was_own(peer.id) {
-            return;
+            return None;
         }
         let paired = self.rooms.paired(room);
         let paired = paired.and_then(|device| self.trust.device(device));
-        if self.presence.enter(room, peer, paired)
-            && let Some(peer) = self.presence.get(peer.id).cloned()
-        {
-            self.meet(&peer);
-        }
+        let before = self.presence.get(peer.id).cloned();
+        let entered = self.presence.enter(room, peer, paired, listed);
         if self.codes.is_room(room) {
             self.guest_came(peer.id);
         }
+        let now = self.presence.get(peer.id).filter(|_| entered)?;
+        let same = before.is_some_and(|before| before.device() == now.device());
+        (!same).then(|| now.clone())
     }
 
-    /// A peer is there. If it is one that we knew under an older id, its session follows it.
-    fn meet(&mut self, peer: &Peer) {
+    /// A peer is there. If it is one that we knew under an older id, its session follows it: if that id has left, or if the
+    /// peer `joined` now and nothing gets through to the older one. Who was there before may be another browser of the device.
+    fn meet(&mut self, peer: &Peer, joined: bool) {
         if let Some(device) = peer.device() {
             self.remember(device.clone());
         }
@@ -137,7 +146,8 @@ impl Engine {
             .iter()
             .filter(|(_, session)| {
                 let gone = self.presence.get(session.peer).is_none();
-                session.is_with(peer) && session.peer != peer.id && (gone || !session.is_well())
+                let lost = gone || (joined && !session.is_well());
+                session.is_with(peer) && session.peer != peer.id && lost
             })
             .map(|(key, _)| *key)
             .collect();
@@ -191,10 +201,13 @@ impl Engine {
             return;
         };
         let gone = self.presence.get(session.peer).is_none();
-        let known = if gone { 0 } else { session.arrivals };
-        let newest = self
-            .presence
-            .newest_after(known, |peer| session.is_with(peer));
+        let newest = if gone {
+            self.presence.newest(|peer| session.is_with(peer))
+        } else {
+            let after = session.arrivals;
+            self.presence
+                .newest_joined(after, |peer| session.is_with(peer))
+        };
         if let Some(peer) = newest.filter(|peer| peer.id != session.peer).cloned()
             && (gone || !session.is_well())
         {
@@ -869,10 +882,10 @@ impl Engine {
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
-        let waiting = transfer.is_waiting();
+        let (waiting, paused) = (transfer.is_waiting(), transfer.is_paused());
         match &mut transfer.body {
             Some(Body::Send(_)) if waiting => {}
-            Some(Body::Send(sending)) if sending.is_accepted() => match sending.interrupt() {
+            Some(Body::Send(sending)) if sending.is_accepted() => match sending.interrupt(paused) {
                 Ok(()) => self.wait(id),
                 Err(code) => self.end(id, TransferState::Failed { code }),
             },

@@ -191,10 +191,8 @@ impl Transfer {
             TransferState::Proposed if inline => {
                 Some((self.moved_at + STALL_TIMEOUT_MS, Code::NoAnswer))
             }
-            TransferState::Proposed if !self.is_accepted() => {
-                Some((self.moved_at + PROPOSAL_TIMEOUT_MS, Code::NoAnswer))
-            }
-            TransferState::Running | TransferState::Proposed => Some((
+            TransferState::Proposed => Some((self.moved_at + PROPOSAL_TIMEOUT_MS, Code::NoAnswer)),
+            TransferState::Running => Some((
                 self.moved_at.max(session_moved_at) + STALL_TIMEOUT_MS,
                 Code::Stalled,
             )),

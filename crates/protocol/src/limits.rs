@@ -196,7 +196,7 @@ pub const ICE_RESTART_DELAY_MS: u64 = 2_000;
 /// An ICE restart that brought nothing is repeated after this. Milliseconds.
 pub const ICE_RESTART_RETRY_MS: u64 = 5_000;
 
-/// How often a proposal is made again when its connection breaks before an answer.
+/// How often a proposal is made when its connection breaks before an answer.
 pub const PROPOSAL_RETRIES: u32 = 3;
 
 /// Longest wait before a device that is there, and with which no connection comes up, is tried again for what waits for it:
@@ -214,6 +214,8 @@ pub const WAITING_TIMEOUT_MS: u64 = 7 * 24 * 60 * 60_000;
 
 /// Ended transfers of which a receiver remembers how they ended, for senders that have not heard it.
 pub const REMEMBERED_OUTCOMES: usize = 256;
+/// Those of one device.
+pub const REMEMBERED_OUTCOMES_OF_DEVICE: usize = 64;
 
 /// A running transfer that moves nothing for this long has lost its connection, whatever that says. Milliseconds.
 pub const STALL_TIMEOUT_MS: u64 = 60_000;
