@@ -333,6 +333,51 @@ fn what_a_person_cancels_while_the_other_device_is_away_is_over_there_too() {
 }
 
 #[test]
+fn what_the_disk_still_writes_when_the_devices_are_connected_again_disturbs_nothing() {
+    for seed in 0..20 {
+        let mut world = seeded_world(
+            seed,
+            Plan {
+                latency: (200, 200),
+                link_rate: 50_000,
+                sink_rate: 500,
+                sink_delay: (50, 50),
+                ..Plan::scripted(2)
+            },
+        );
+        let sending = world.send_files(0, 1, &[1_000_001, 6 * MIB]);
+        let received = world.accept_next(1);
+        world.await_progress(1, received, 20);
+        world.end_connections(0, 1);
+        assert_eq!(world.await_end(sending), TransferState::Done, "seed {seed}");
+        assert_eq!(world.await_ended(1, received), TransferState::Done);
+        world.settle();
+    }
+}
+
+#[test]
+fn a_held_transfer_outlives_any_number_of_connections() {
+    let mut world = world(Plan {
+        link_rate: 2_000,
+        ..Plan::scripted(2)
+    });
+    let sending = world.send_files(0, 1, &[32 * MIB]);
+    let received = world.accept_next(1);
+    world.await_progress(1, received, 10);
+    let transfer = world.ledger.sendings[sending].sent.unwrap();
+    world.command(0, Command::Pause { transfer });
+    world.run_for(60_000);
+    for _ in 0..2 * FRUITLESS_RESUMPTIONS {
+        world.end_connections(0, 1);
+        world.run_for(10_000);
+    }
+    world.command(0, Command::Resume { transfer });
+    assert_eq!(world.await_end(sending), TransferState::Done);
+    assert_eq!(world.await_ended(1, received), TransferState::Done);
+    world.settle();
+}
+
+#[test]
 fn a_person_at_either_end_can_hold_a_transfer() {
     for node in [0, 1] {
         let mut world = world(Plan {
