@@ -15,8 +15,8 @@ use crate::workspace::Workspace;
 const BUDGETS_KIB: &[(&str, usize)] = &[
     ("background", 100),
     // Loaded once for each start of the browser. The cryptography of the handshake and of pairing is an eighth of it, what is
-    // said to the native host and heard from it 26 KiB, what lets transfers outlive their connection 24.
-    ("offscreen", 696),
+    // said to the native host and heard from it 26 KiB, what lets transfers outlive their connection 26.
+    ("offscreen", 704),
     ("popup", 120),
     ("send", 120),
     // Twice the subjects of any other page, and seldom opened.

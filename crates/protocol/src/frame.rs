@@ -252,7 +252,7 @@ pub struct CodeProof {
 /// Asks which of the sender's transfers are not over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Awaiting {
-    /// Those that the receiver has accepted and not received in full, at most [`OPEN_TRANSFERS`].
+    /// Those that are not over for the receiver and have no number in this session, at most [`OPEN_TRANSFERS`].
     pub resume: Vec<ResumeId>,
 }
 
