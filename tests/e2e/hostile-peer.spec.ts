@@ -10,7 +10,7 @@ import { blake3 as blake3Of } from "hash-wasm";
 import { contents, devices } from "./harness/devices.ts";
 import { blake3, fileArrives, randomFile } from "./harness/files.ts";
 import { expect, test } from "./harness/fixtures.ts";
-import { FRAME, HostilePeer } from "./harness/hostile.ts";
+import { FRAME, HostilePeer, resumeId } from "./harness/hostile.ts";
 import { accept, sendFiles, transferSays } from "./harness/transfers.ts";
 import { Popup } from "./harness/ui.ts";
 
@@ -97,7 +97,7 @@ test("a proposal beyond every limit is refused before anybody is asked", async (
   const popup = await Popup.open(near.get("Ada"));
   await mallory.propose(1, [{ name: "endless.bin", bytes: Number.MAX_SAFE_INTEGER + 1 }]);
   expect((await mallory.frame(FRAME.decline))["code"]).toBe("too-large");
-  await mallory.control(FRAME.propose, { transfer: 2, count: 10_001, entries: [] });
+  await mallory.control(FRAME.propose, { transfer: 2, resume: resumeId(), count: 100_001, entries: [] });
   expect(await mallory.closedWith()).toBe("invalid-frame");
   await expect(popup.accept("Mallory")).toHaveCount(0);
 });
@@ -154,7 +154,7 @@ test("a link that is no web link never reaches a person", async () => {
   const ada = near.get("Ada");
   const popup = await Popup.open(ada);
   const entries = [{ kind: "link", url: "javascript:alert(1)", title: "A harmless link" }];
-  await mallory.control(FRAME.propose, { transfer: 1, count: 1, entries });
+  await mallory.control(FRAME.propose, { transfer: 1, resume: resumeId(), count: 1, entries });
   expect(await mallory.closedWith()).toBe("invalid-frame");
   await expect(popup.page.getByText("A harmless link")).toHaveCount(0);
 });

@@ -24,6 +24,11 @@ export const FRAME = {
   cancel: 10,
 } as const;
 
+/** What a transfer would be resumed under. */
+export function resumeId(): string {
+  return base32(randomBytes(16));
+}
+
 /** A control frame as it arrived. */
 interface Frame {
   kind: number;
@@ -128,7 +133,7 @@ export class HostilePeer {
   /** Proposes files. */
   async propose(transfer: number, files: { name: string; bytes: number }[]): Promise<void> {
     const entries = files.map((file) => ({ kind: "file", ...file }));
-    await this.control(FRAME.propose, { transfer, count: entries.length, entries });
+    await this.control(FRAME.propose, { transfer, resume: resumeId(), count: entries.length, entries });
   }
 
   /** Sends bytes of a file. */
