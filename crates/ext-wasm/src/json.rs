@@ -235,8 +235,8 @@ impl<'de> SeqAccess<'de> for Elements {
     }
 }
 
-/// The fields that a struct asks for, in its order; those that are not there read as none. As a sequence: a struct that
-/// is told its fields in order needs no code to find them by name, to see one twice or to miss one.
+/// The fields that a struct asks for, in its order. As a sequence: a struct that is told its fields in order needs no code
+/// to find them by name or to see one twice. One that is not there reads as none, or is left to its default.
 struct Fields {
     object: Object,
     names: &'static [&'static str],
@@ -252,7 +252,11 @@ impl<'de> SeqAccess<'de> for Fields {
         let (name, rest) = self.names.split_first().ok_or(InvalidJson)?;
         self.names = rest;
         let value = Reflect::get(&self.object, &(*name).into()).map_err(|_| InvalidJson)?;
-        seed.deserialize(Value(value)).map(Some)
+        let is_missing = value.is_undefined();
+        match seed.deserialize(Value(value)) {
+            Err(InvalidJson) if is_missing => Ok(None),
+            field => field.map(Some),
+        }
     }
 }
 
